@@ -1,0 +1,23 @@
+namespace Garden.Fabric;
+
+/// <summary>What one NIC of a fabric does and promises. Fixed while it is open.</summary>
+public sealed record FabricCapabilities
+{
+    /// <summary>What a sender's completion means.</summary>
+    public required FabricCompletionLevel Completion { get; init; }
+
+    /// <summary>True when writes on one route land in the order they were posted, immediates included.</summary>
+    public required bool Ordered { get; init; }
+
+    /// <summary>The longest write in bytes, at least <see cref="TransferUnits.BytesPerUnit"/>.</summary>
+    public long MaxWriteLength { get; init; } = long.MaxValue;
+
+    /// <summary>How many writes may be posted and not yet completed.</summary>
+    public required int QueueDepth { get; init; }
+
+    /// <summary>The longest message in bytes.</summary>
+    public required int MaxMessageLength { get; init; }
+
+    /// <summary>Nominal link speed in Gbit/s, 0 when unknown.</summary>
+    public double LinkGigabitsPerSecond { get; init; }
+}
