@@ -91,7 +91,7 @@ internal sealed partial class LoopbackDomain : IFabricDomain
         ObjectDisposedException.ThrowIf(_disposed, this);
         int slash = remoteAddress.LastIndexOf('/');
         if (slash <= 0 || !int.TryParse(remoteAddress.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int nic)
-            || nic >= NetAddress.MaxNics || remoteAddress.Length > 255)
+            || nic >= NetAddress.MaxNics || remoteAddress.Length > 255 || remoteAddress.AsSpan().ContainsAnyExceptInRange('!', '~') || remoteAddress.Contains(';', StringComparison.Ordinal))
         {
             throw new DescriptorException($"A loopback NIC's address is \"name/0\" to \"name/{NetAddress.MaxNics - 1}\"; got \"{(remoteAddress.Length > 80 ? remoteAddress[..80] : remoteAddress)}\".");
         }
