@@ -126,8 +126,7 @@ public sealed class MemoryRegion : IAsyncDisposable
 
     private async ValueTask DrainAsync(TimeSpan deadline, CancellationToken cancellationToken)
     {
-        if (!_engine.Regions.TryClose(Handle))
-            throw new ObjectDisposedException(nameof(MemoryRegion));
+        ObjectDisposedException.ThrowIf(!_engine.Regions.TryClose(Handle), this);
         try
         {
             await _worker.QuiesceAsync(PlanValidator.MaskOf(Handle), deadline, cancellationToken).ConfigureAwait(false);

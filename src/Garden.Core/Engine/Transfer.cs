@@ -48,7 +48,11 @@ public readonly struct Transfer
     public ValueTask<TransferResult> AsValueTask() => new(Source, _token);
 
     /// <summary>For await; consumes the transfer.</summary>
-    public ValueTaskAwaiter<TransferResult> GetAwaiter() => AsValueTask().GetAwaiter();
+    public ValueTaskAwaiter<TransferResult> GetAwaiter()
+    {
+        ValueTask<TransferResult> task = new(Source, _token);
+        return task.GetAwaiter();
+    }
 
     private TransferSource Source => _source ?? throw new InvalidOperationException("A default Transfer stands for nothing; use the one Submit returned.");
 }

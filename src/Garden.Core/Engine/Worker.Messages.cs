@@ -28,6 +28,8 @@ internal sealed unsafe partial class Worker
         return true;
     }
 
+    public void EnqueueAbort(Peer peer, Immediate immediate, string reason) => Enqueue(() => SendAbort(peer, immediate, reason));
+
     private void Queue(Peer peer, ControlKind kind, ReadOnlySpan<byte> body)
     {
         Interlocked.Increment(ref _queuedMessages);

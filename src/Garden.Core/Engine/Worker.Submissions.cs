@@ -46,26 +46,6 @@ internal sealed unsafe partial class Worker
         Enqueue(() => CancelWhenTaken(source, version, position));
     }
 
-    /// <summary>Completes when no running transfer has a source region in <paramref name="mask"/>.</summary>
-    public async ValueTask QuiesceAsync(ulong mask, TimeSpan deadline, CancellationToken cancellationToken)
-    {
-        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        long position = _ring.Tail;
-        Enqueue(() => _quiesces.Add((mask, position, done)));
-        try
-        {
-            await done.Task.WaitAsync(deadline, cancellationToken).ConfigureAwait(false);
-        }
-        catch (TimeoutException)
-        {
-            throw new TimeoutException($"Transfers from the region did not drain within {deadline.TotalSeconds:0.###} s; it stays registered. Cancel them, or wait longer.");
-        }
-        finally
-        {
-            Enqueue(() => _quiesces.RemoveAll(quiesce => quiesce.Done == done));
-        }
-    }
-
     private bool TakeSubmissions()
     {
         int taken = 0;

@@ -5,7 +5,6 @@ namespace Garden;
 /// <summary>Deadlines, cancellation, drains and the clock.</summary>
 internal sealed unsafe partial class Worker
 {
-    private readonly List<(ulong Mask, long Position, TaskCompletionSource Done)> _quiesces = [];
     private readonly int? _cpu;
     private int _advancing = -1;
     private int _scatterHead = -1;
@@ -102,18 +101,6 @@ internal sealed unsafe partial class Worker
                 Fail(i, record, new CancelRequest(timedOut: false));
                 return;
             }
-        }
-    }
-
-    private void CheckQuiesces()
-    {
-        for (int i = _quiesces.Count - 1; i >= 0; i--)
-        {
-            (ulong mask, long position, TaskCompletionSource done) = _quiesces[i];
-            if (_ring.Head < position || AnyTransferFrom(mask))
-                continue;
-            _quiesces.RemoveAt(i);
-            done.TrySetResult();
         }
     }
 

@@ -134,9 +134,37 @@ internal sealed unsafe partial class Worker : IDisposable
         if (_thread is null)
             return;
         // The loop ends at the latest when a turn and a park are over; a worker that does not is leaked, not waited for.
-        if (_thread.ThreadState.HasFlag(System.Threading.ThreadState.Unstarted) || IsCurrentThread)
-            return;
-        _thread.Join(TimeSpan.FromSeconds(10));
+        if ((_thread.ThreadState & System.Threading.ThreadState.Unstarted) == 0 && !IsCurrentThread)
+            _thread.Join(TimeSpan.FromSeconds(10));
+    }
+
+    /// <summary>After the loop has ended (or where there is none): lets goodbyes go out and what is posted drain, for a moment.</summary>
+    public void RunLastTurns()
+    {
+        long end = Stopwatch.GetTimestamp() + (Stopwatch.Frequency / 5);
+        while (Interlocked.Exchange(ref _running, 1) != 0)
+        {
+            // The caller is in Poll; it sees the engine disposed when it comes back.
+            if (Stopwatch.GetTimestamp() > end)
+                return;
+            Thread.Yield();
+        }
+
+        _runningThread = Environment.CurrentManagedThreadId;
+        do
+        {
+            try
+            {
+                if (_fault is not null)
+                    break;
+                Turn();
+            }
+            catch (Exception exception)
+            {
+                Fault(exception);
+            }
+        }
+        while ((_records.Active != 0 || _outboxes.Count != 0) && Stopwatch.GetTimestamp() < end);
     }
 
     /// <summary>Frees everything; the loop has ended.</summary>
