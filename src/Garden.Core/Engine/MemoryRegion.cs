@@ -168,8 +168,10 @@ public sealed class MemoryRegion : IAsyncDisposable
     private RegionHandle AddRow()
     {
         Span<ulong> keys = stackalloc ulong[NetAddress.MaxNics];
+        Span<ulong> bases = stackalloc ulong[NetAddress.MaxNics];
+        bases.Fill((ulong)Address);
         for (int i = 0; i < _keys.Length; i++)
             keys[i] = _keys[i].LocalKey;
-        return _engine.Regions.Add(RegionState.Local, -1, _worker.Device, (ulong)Address, Length, keys);
+        return _engine.Regions.Add(RegionState.Local, -1, _worker.Device, Length, bases, keys);
     }
 }

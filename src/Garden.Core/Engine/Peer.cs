@@ -77,22 +77,20 @@ public sealed class Peer
         if (descriptor.EngineId != EngineId)
             throw new DescriptorException($"The descriptor belongs to engine {descriptor.EngineId:x16}, this peer ({Address}) is engine {EngineId:x16}: it restarted, or the descriptor is another's. Ask the peer for a new descriptor.");
         Span<ulong> keys = stackalloc ulong[NetAddress.MaxNics];
-        ulong? address = null;
+        Span<ulong> bases = stackalloc ulong[NetAddress.MaxNics];
         int found = 0;
         foreach (RouteEntry route in descriptor.Routes)
         {
             if (route.Fabric != Address.Fabric)
                 continue;
-            if (address is { } known && known != route.Base)
-                throw new DescriptorException($"The descriptor gives two base addresses, 0x{known:x} and 0x{route.Base:x}, for fabric {route.Fabric}.");
-            address = route.Base;
+            bases[route.Nic] = route.Base;
             keys[route.Nic] = route.Key;
             found |= 1 << route.Nic;
         }
 
         if (found != (1 << Address.Nics.Count) - 1)
             throw new DescriptorException($"The descriptor has keys for NICs {found:b} of fabric {Address.Fabric}, the peer {Address} has {Address.Nics.Count} NICs; export the region from the device that was connected.");
-        RegionHandle handle = _engine.Regions.Add(RegionState.Remote, Index, Worker.Device, address!.Value, descriptor.Length, keys);
+        RegionHandle handle = _engine.Regions.Add(RegionState.Remote, Index, Worker.Device, descriptor.Length, bases, keys);
         return new RemoteRegion(_engine, this, handle, descriptor);
     }
 

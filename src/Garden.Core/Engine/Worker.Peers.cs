@@ -103,7 +103,7 @@ internal sealed unsafe partial class Worker
                 _nics[local].Routes[lane->Route] = (index, i);
         }
 
-        peer.SignalRegion = _engine.Regions.Add(RegionState.Remote, index, Device, 0, 0, default);
+        peer.SignalRegion = _engine.Regions.Add(RegionState.Remote, index, Device, 0, default, default);
         Volatile.Write(ref _peers[index], peer);
         _nextPeerCheck = Math.Min(_nextPeerCheck, Timestamp());
         return peer;
@@ -338,14 +338,15 @@ internal sealed unsafe partial class Worker
         {
             FabricWrite write = writes[i];
             int peerIndex = TransferRecords.PeerOf(write.Context);
-            LaneOf(_peerEntries + peerIndex, TransferRecords.LaneOf(write.Context))->Outstanding--;
+            Lane* lane = LaneOf(_peerEntries + peerIndex, TransferRecords.LaneOf(write.Context));
+            lane->Outstanding--;
             int index = _records.Find(write.Context);
             if (index >= 0)
-                Restage(index, _records[index], write, regions[i], nic);
+                Restage(index, _records[index], write, regions[i], nic, lane);
         }
     }
 
-    private void Restage(int index, TransferRecord* record, in FabricWrite write, Nic.StagedRegions regions, Nic nic)
+    private void Restage(int index, TransferRecord* record, in FabricWrite write, Nic.StagedRegions regions, Nic nic, Lane* lane)
     {
         record->Outstanding--;
         RegionEntry* destination = _engine.Regions.Find(regions.Destination);
@@ -360,9 +361,9 @@ internal sealed unsafe partial class Worker
                 ? WriteDescriptor.Create(regions.Source, 0, regions.Destination, 0, write.Length, immediate, units)
                 : WriteDescriptor.Create(
                     regions.Source,
-                    source is null ? 0 : (long)(write.LocalAddress - source->Address),
+                    source is null ? 0 : (long)(write.LocalAddress - source->Bases[nic.Index]),
                     regions.Destination,
-                    (long)(write.RemoteAddress - destination->Address),
+                    (long)(write.RemoteAddress - destination->Bases[lane->RemoteNic]),
                     write.Length,
                     immediate,
                     units);

@@ -88,8 +88,8 @@ internal sealed unsafe partial class Worker
         FabricWrite* write = nic.Next(out Nic.StagedRegions* regions);
         ulong context = TransferRecords.Context(index, record->Generation, peerIndex, laneIndex);
         RegionHandle sourceHandle = descriptors->Source, destinationHandle = descriptors->Destination;
-        ulong sourceAddress = source is null ? 0 : source->Address, localKey = source is null ? 0 : source->Keys[lane->Nic];
-        ulong remoteAddress = destination->Address, remoteKey = destination->Keys[lane->RemoteNic];
+        ulong sourceAddress = source is null ? 0 : source->Bases[lane->Nic], localKey = source is null ? 0 : source->Keys[lane->Nic];
+        ulong remoteAddress = destination->Bases[lane->RemoteNic], remoteKey = destination->Keys[lane->RemoteNic];
         long sourceLength = source is null ? 0 : source->Length, destinationLength = destination->Length;
         long most = nic.Capabilities.MaxWriteLength;
         int route = lane->Route;

@@ -3,11 +3,11 @@ using System.Runtime.InteropServices;
 
 namespace Garden;
 
-/// <summary>One row of the <see cref="RegionTable"/>: two cache lines, read by workers without a lock.</summary>
+/// <summary>One row of the <see cref="RegionTable"/>: three cache lines, read by workers without a lock.</summary>
 [StructLayout(LayoutKind.Sequential, Size = SizeInBytes)]
 internal struct RegionEntry
 {
-    public const int SizeInBytes = 128;
+    public const int SizeInBytes = 192;
 
     /// <summary>The generation a handle must carry; 0 while the row is free or being written.</summary>
     public int Generation;
@@ -24,16 +24,14 @@ internal struct RegionEntry
     /// <summary>Length in bytes.</summary>
     public long Length;
 
-    /// <summary>Address of the first byte, for local regions.</summary>
-    public ulong Address;
-
     /// <summary>The generation the row gets when it is used next.</summary>
     public int NextGeneration;
 
-    private readonly int _reserved;
-
     /// <summary>Key per NIC: the local key of NIC i, or the peer's key of its NIC i.</summary>
     public NicValues Keys;
+
+    /// <summary>Address of the first byte per NIC: the local address, or what the peer's NIC i counts from.</summary>
+    public NicValues Bases;
 
     /// <summary>A value per NIC.</summary>
     [InlineArray(NetAddress.MaxNics)]

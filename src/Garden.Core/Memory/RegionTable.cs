@@ -37,7 +37,7 @@ internal sealed unsafe class RegionTable : IDisposable
         }
     }
 
-    public RegionHandle Add(RegionState state, int peer, int device, ulong address, long length, ReadOnlySpan<ulong> keys)
+    public RegionHandle Add(RegionState state, int peer, int device, long length, ReadOnlySpan<ulong> bases, ReadOnlySpan<ulong> keys)
     {
         lock (_lock)
         {
@@ -54,8 +54,8 @@ internal sealed unsafe class RegionTable : IDisposable
             entry->State = state;
             entry->Peer = peer;
             entry->Device = device;
-            entry->Address = address;
             entry->Length = length;
+            bases.CopyTo(entry->Bases);
             keys.CopyTo(entry->Keys);
             Volatile.Write(ref entry->Generation, generation);
             return new RegionHandle(index, generation);
