@@ -1,0 +1,74 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace Garden.Perf.Engine;
+
+/// <summary>From Submit to the NIC's post, beside the one-way cache-line hop between the same two cores.</summary>
+internal static class LatencyScenario
+{
+    private const int Samples = 20_000;
+
+    public static async Task RunAsync(Report report)
+    {
+        ThreadAffinity.Pin(0);
+        await using EnginePair pair = await EnginePair.CreateAsync(1 << 20, counting: true, callerDriven: false, WaitStrategy.BusyPoll, cpu: 1);
+        ThreadAffinity.Pin(0);
+        double hop = Statistics.Median([CoreHop(), CoreHop(), CoreHop()]);
+        CountingDomain nic = pair.Counting!.Domains[0];
+        nic.Timestamps = true;
+        var plan = new SingleWrite(pair.Source.Handle, 0, pair.Destination.Handle, 0, 64, Immediate.FromNumber(1));
+        double[] samples = new double[Samples];
+        for (int i = -Samples; i < Samples; i++)
+        {
+            long started = Stopwatch.GetTimestamp();
+            Transfer transfer = pair.Sender.Submit(in plan);
+            while (!transfer.IsCompleted)
+                Thread.SpinWait(1);
+            transfer.GetResult();
+            if (i >= 0)
+                samples[i] = Statistics.Nanoseconds(nic.LastPost - started);
+        }
+
+        double p50 = Statistics.Percentile(samples, 0.5);
+        report.Row(
+            "latency",
+            ("core_hop_ns", hop),
+            ("submit_to_post_p50_ns", p50),
+            ("submit_to_post_p99_ns", Statistics.Percentile(samples, 0.99)),
+            ("submit_to_post_over_core_hop", p50 / hop));
+    }
+
+    /// <summary>Half a round trip of one cache line between CPU 0 and CPU 1.</summary>
+    private static unsafe double CoreHop()
+    {
+        const int Rounds = 200_000;
+        long* line = (long*)NativeMemory.AlignedAlloc(128, 128);
+        *line = 0;
+        var other = new Thread(() =>
+        {
+            ThreadAffinity.Pin(1);
+            for (long i = 1; i < 2 * Rounds; i += 2)
+            {
+                while (Volatile.Read(ref *line) != i)
+                {
+                }
+
+                Volatile.Write(ref *line, i + 1);
+            }
+        });
+        other.Start();
+        long started = Stopwatch.GetTimestamp();
+        for (long i = 0; i < 2 * Rounds; i += 2)
+        {
+            Volatile.Write(ref *line, i + 1);
+            while (Volatile.Read(ref *line) != i + 2)
+            {
+            }
+        }
+
+        long ticks = Stopwatch.GetTimestamp() - started;
+        other.Join();
+        NativeMemory.AlignedFree(line);
+        return Statistics.Nanoseconds(ticks) / (2 * Rounds);
+    }
+}

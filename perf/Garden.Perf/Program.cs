@@ -1,0 +1,33 @@
+using System.CommandLine;
+using Garden.Perf;
+using Garden.Perf.Engine;
+
+var json = new Option<bool>("--json") { Description = "One JSON object a row.", Recursive = true };
+var only = new Option<string?>("--only") { Description = "Run only the scenarios whose name contains this." };
+var engine = new Command("engine", "The engine's own costs: expansion, posting, latency, loopback, allocations, garbage collection, idling.") { only };
+engine.SetAction(async (parse, _) =>
+{
+    var report = new Report(parse.GetValue(json));
+    string? wanted = parse.GetValue(only);
+    foreach ((string name, Func<Report, Task> run) in new (string, Func<Report, Task>)[]
+    {
+        ("expand", static report =>
+        {
+            ExpandScenario.Run(report);
+            return Task.CompletedTask;
+        }),
+        ("post", PostScenario.RunAsync),
+        ("latency", LatencyScenario.RunAsync),
+        ("loopback", LoopbackScenario.RunAsync),
+        ("jitter", JitterScenario.RunAsync),
+        ("idle", IdleScenario.RunAsync),
+    })
+    {
+        if (wanted is null || name.Contains(wanted, StringComparison.Ordinal))
+            // A thread of its own: scenarios pin themselves and must not leave that behind on a pool thread.
+            await Task.Factory.StartNew(() => run(report).GetAwaiter().GetResult(), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    }
+
+    return 0;
+});
+return await new RootCommand("garden-perf: measures Garden and prints each figure's ceiling beside it.") { engine, json }.Parse(args).InvokeAsync();

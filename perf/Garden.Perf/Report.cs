@@ -1,0 +1,26 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Garden.Perf;
+
+/// <summary>Prints a row a scenario: one JSON object a line, or name and values aligned.</summary>
+internal sealed class Report(bool json)
+{
+    public void Row(string scenario, params (string Name, object Value)[] values)
+    {
+        if (json)
+        {
+            var row = new JsonObject { ["scenario"] = scenario };
+            foreach ((string name, object value) in values)
+                row[name] = value is double number ? JsonValue.Create(Math.Round(number, 4)) : JsonSerializer.SerializeToNode(value);
+            Console.WriteLine(row.ToJsonString());
+            return;
+        }
+
+        Console.WriteLine(scenario);
+        foreach ((string name, object value) in values)
+            Console.WriteLine($"  {name,-36} {(value is double number ? Format(number) : value)}");
+    }
+
+    private static string Format(double value) => Math.Abs(value) >= 1e6 ? $"{value / 1e6:0.00} M" : $"{value:0.####}";
+}
