@@ -10,6 +10,9 @@ public abstract partial class FabricConformance
 {
     private const byte Guard = 0xA5;
 
+    /// <summary>How many NICs the engines have; most tests use the last one of each.</summary>
+    protected virtual int Nics => 1;
+
     /// <summary>A fresh wire.</summary>
     protected abstract FabricHarness CreateHarness();
 
@@ -136,10 +139,10 @@ public abstract partial class FabricConformance
         }
     }
 
-    /// <summary>Two engines of one NIC each and the first one's route to the second.</summary>
-    private static (FabricEndpoint A, FabricEndpoint B, int Route) Pair(FabricHarness harness, long bufferBytes = 4 << 20)
+    /// <summary>A NIC of each of two engines and the first one's route to the second.</summary>
+    private (FabricEndpoint A, FabricEndpoint B, int Route) Pair(FabricHarness harness, long bufferBytes = 4 << 20)
     {
-        FabricEndpoint a = harness.Open("a", 1, bufferBytes)[0], b = harness.Open("b", 1, bufferBytes)[0];
+        FabricEndpoint a = harness.Open("a", Nics, bufferBytes)[^1], b = harness.Open("b", Nics, bufferBytes)[^1];
         return (a, b, a.Domain.OpenRoute(b.Domain.Address));
     }
 

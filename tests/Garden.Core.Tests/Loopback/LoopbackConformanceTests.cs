@@ -32,3 +32,10 @@ public sealed class PacedLoopbackConformanceTests : FabricConformance
     protected override FabricHarness CreateHarness() => new LoopbackHarness(
         new LoopbackOptions { Name = "template", Delay = TimeSpan.FromMicroseconds(20), BandwidthBytesPerSecond = 2e9 }, roundTrips: 500);
 }
+
+public sealed class FourNicLoopbackConformanceTests : FabricConformance
+{
+    protected override int Nics => 4;
+
+    protected override FabricHarness CreateHarness() => new LoopbackHarness(roundTrips: 5_000);
+}
