@@ -22,6 +22,14 @@ public readonly struct PageListHandle
         get => (int*)NativeBlock.Items(_block);
     }
 
+    /// <summary>The same as a span, for plans that are compiled without unsafe code; empty for the default handle.</summary>
+    public unsafe ReadOnlySpan<int> Span
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        // Safe: a block has room for as many items as it counts.
+        get => _block == 0 ? default : new(NativeBlock.Items(_block), NativeBlock.Count(_block));
+    }
+
     /// <summary>The smallest page index, 0 for an empty list.</summary>
     public int Minimum => _block == 0 ? 0 : NativeBlock.Minimum(_block);
 
