@@ -113,13 +113,13 @@ internal sealed unsafe class RegionTable : IDisposable
     }
 
     /// <summary>Frees all remote regions of a peer.</summary>
-    public void RemovePeer(int peer)
+    public void RemovePeer(int peer, int device)
     {
         lock (_lock)
         {
             for (int i = 0; i < _used; i++)
             {
-                if (_entries[i].Generation != 0 && _entries[i].State == RegionState.Remote && _entries[i].Peer == peer)
+                if (_entries[i].Generation != 0 && _entries[i].State == RegionState.Remote && _entries[i].Peer == peer && _entries[i].Device == device)
                     Remove(new RegionHandle(i, _entries[i].Generation));
             }
         }

@@ -1,0 +1,175 @@
+using Garden.Fabric;
+
+namespace Garden;
+
+/// <summary>Local memory registered with all NICs of one device: the source of writes, and a destination for peers.</summary>
+public sealed class MemoryRegion : IAsyncDisposable
+{
+    private readonly TransferEngine _engine;
+    private readonly Worker _worker;
+    private readonly SemaphoreSlim _gate = new(1);
+    private RegionKeys[] _keys;
+    private bool _unregistered;
+
+    internal MemoryRegion(TransferEngine engine, Worker worker, nint address, long length, MemoryKind kind)
+    {
+        _engine = engine;
+        _worker = worker;
+        Address = address;
+        Length = length;
+        Kind = kind;
+        _keys = Register();
+        Handle = AddRow();
+    }
+
+    /// <summary>Address of the first byte.</summary>
+    public nint Address { get; }
+
+    /// <summary>Length in bytes.</summary>
+    public long Length { get; }
+
+    /// <summary>Where the memory lives.</summary>
+    public MemoryKind Kind { get; }
+
+    /// <summary>The blittable name for plans.</summary>
+    public RegionHandle Handle { get; private set; }
+
+    /// <summary>Grows each time the region is registered again; descriptors of an earlier generation are refused by the fabric.</summary>
+    public uint Generation { get; private set; } = 1;
+
+    /// <summary>The device the region is registered with.</summary>
+    public int Device => _worker.Device;
+
+    /// <summary>What peers need to write to the whole region.</summary>
+    /// <exception cref="ObjectDisposedException">The region was unregistered.</exception>
+    public MemoryRegionDescriptor Export() => Export(0, Length);
+
+    /// <summary>What peers need to write to a part of the region. The engine's bounds checks hold for the part; the fabric's key is the whole region's.</summary>
+    /// <exception cref="PlanException">The part lies outside the region.</exception>
+    /// <exception cref="ObjectDisposedException">The region was unregistered.</exception>
+    public MemoryRegionDescriptor Export(long offset, long length)
+    {
+        ObjectDisposedException.ThrowIf(_unregistered, this);
+        if (offset < 0 || length < 0 || offset > Length - length)
+            ThrowHelper.ThrowRange("the memory region", offset, length, Length);
+        var routes = new RouteEntry[_keys.Length];
+        for (int i = 0; i < routes.Length; i++)
+            routes[i] = new RouteEntry(_worker.Address.Fabric, i, _keys[i].RemoteBase + (ulong)offset, _keys[i].RemoteKey);
+        return new MemoryRegionDescriptor
+        {
+            EngineId = _engine.Id,
+            Device = _worker.Device,
+            Generation = Generation,
+            Length = length,
+            Kind = Kind,
+            Routes = routes,
+        };
+    }
+
+    /// <summary>
+    /// Registers the memory again under new keys: descriptors exported before are refused from then on, and this engine's
+    /// handles to it are stale. Running transfers from the region are drained first.
+    /// </summary>
+    /// <exception cref="TimeoutException">Transfers from the region did not drain in time; the region stays as it was.</exception>
+    public async ValueTask RenewAsync(TimeSpan deadline, CancellationToken cancellationToken = default)
+    {
+        await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            ObjectDisposedException.ThrowIf(_unregistered, this);
+            await DrainAsync(deadline, cancellationToken).ConfigureAwait(false);
+            Revoke();
+            _keys = Register();
+            Generation++;
+            Handle = AddRow();
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>
+    /// Ends the registration: new transfers from the region are refused at once, running ones are drained, then no peer's write
+    /// lands in it any more and the memory may be freed.
+    /// </summary>
+    /// <exception cref="TimeoutException">Transfers from the region did not drain in time; the region stays registered.</exception>
+    public async ValueTask UnregisterAsync(TimeSpan deadline, CancellationToken cancellationToken = default)
+    {
+        await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (_unregistered)
+                return;
+            await DrainAsync(deadline, cancellationToken).ConfigureAwait(false);
+            Revoke();
+            _unregistered = true;
+            _engine.Forget(this);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>Unregisters with the engine's drain deadline.</summary>
+    public ValueTask DisposeAsync() => UnregisterAsync(_engine.Options.DrainDeadline);
+
+    /// <summary>Engine disposal: the worker has stopped, nothing is left to drain.</summary>
+    internal void RevokeAtShutdown()
+    {
+        if (_unregistered)
+            return;
+        _unregistered = true;
+        Revoke();
+    }
+
+    private async ValueTask DrainAsync(TimeSpan deadline, CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(!_engine.Regions.TryClose(Handle), this);
+        try
+        {
+            await _worker.QuiesceAsync(PlanValidator.MaskOf(Handle), deadline, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            _engine.Regions.Reopen(Handle);
+            throw;
+        }
+    }
+
+    private void Revoke()
+    {
+        _engine.Regions.Remove(Handle);
+        for (int i = 0; i < _keys.Length; i++)
+            _worker.Nics[i].Domain.Unregister(_keys[i]);
+    }
+
+    private RegionKeys[] Register()
+    {
+        IReadOnlyList<Nic> nics = _worker.Nics;
+        var keys = new RegionKeys[nics.Count];
+        int registered = 0;
+        try
+        {
+            for (; registered < keys.Length; registered++)
+                keys[registered] = nics[registered].Domain.Register(Address, Length, Kind);
+        }
+        catch
+        {
+            while (registered-- > 0)
+                nics[registered].Domain.Unregister(keys[registered]);
+            throw;
+        }
+
+        return keys;
+    }
+
+    private RegionHandle AddRow()
+    {
+        Span<ulong> keys = stackalloc ulong[NetAddress.MaxNics];
+        for (int i = 0; i < _keys.Length; i++)
+            keys[i] = _keys[i].LocalKey;
+        return _engine.Regions.Add(RegionState.Local, -1, _worker.Device, (ulong)Address, Length, keys);
+    }
+}

@@ -1,0 +1,96 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Garden;
+
+/// <summary>A bounded queue of <see cref="SubmissionSlot"/>s in unmanaged memory: many producers, one consumer.</summary>
+/// <remarks>
+/// Protocol. Slot i starts with sequence i. A producer that reads sequence == tail owns the slot once its compare-exchange
+/// moves the tail; it fills the slot and publishes with an exchange of sequence = position + 1 (a full fence, so that the
+/// producer's next read, whether the worker is parked, comes after it). The consumer reads sequence == head + 1 (acquire),
+/// uses the slot in place and frees it with a release store of head + capacity. A producer that finds a sequence below the tail
+/// sees a full ring. Head and tail live on cache lines of their own.
+/// </remarks>
+internal sealed unsafe class SubmissionRing : IDisposable
+{
+    private readonly SubmissionSlot* _slots;
+    private readonly long _mask;
+    private Positions _positions;
+
+    public SubmissionRing(int capacity)
+    {
+        if (capacity < 2 || (capacity & (capacity - 1)) != 0)
+            throw new ArgumentOutOfRangeException(nameof(capacity), capacity, "The ring's capacity is a power of two, 2 or more.");
+        _mask = capacity - 1;
+        _slots = (SubmissionSlot*)NativeMemory.AlignedAlloc((nuint)capacity * SubmissionSlot.SizeInBytes, SubmissionSlot.SizeInBytes);
+        for (int i = 0; i < capacity; i++)
+            _slots[i].Sequence = i;
+    }
+
+    /// <summary>Position the next producer gets; everything submitted so far lies before it.</summary>
+    public long Tail => Volatile.Read(ref _positions.Tail);
+
+    /// <summary>Position the consumer reads next.</summary>
+    public long Head => Volatile.Read(ref _positions.Head);
+
+    /// <summary>Producer: claims a slot; false when the ring is full.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryClaim(out SubmissionSlot* slot, out long position)
+    {
+        position = Volatile.Read(ref _positions.Tail);
+        while (true)
+        {
+            // Safe: the mask keeps the index inside the allocation.
+            slot = _slots + (position & _mask);
+            long difference = Volatile.Read(ref slot->Sequence) - position;
+            if (difference == 0)
+            {
+                long seen = Interlocked.CompareExchange(ref _positions.Tail, position + 1, position);
+                if (seen == position)
+                    return true;
+                position = seen;
+            }
+            else if (difference < 0)
+            {
+                return false;
+            }
+            else
+            {
+                position = Volatile.Read(ref _positions.Tail);
+            }
+        }
+    }
+
+    /// <summary>Producer: hands a filled slot to the consumer.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Publish(SubmissionSlot* slot, long position) => Interlocked.Exchange(ref slot->Sequence, position + 1);
+
+    /// <summary>Consumer: the next published slot, or null.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public SubmissionSlot* Peek()
+    {
+        SubmissionSlot* slot = _slots + (_positions.Head & _mask);
+        return Volatile.Read(ref slot->Sequence) == _positions.Head + 1 ? slot : null;
+    }
+
+    /// <summary>Consumer: frees the slot that <see cref="Peek"/> gave.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Advance(SubmissionSlot* slot)
+    {
+        long head = _positions.Head;
+        Volatile.Write(ref slot->Sequence, head + _mask + 1);
+        Volatile.Write(ref _positions.Head, head + 1);
+    }
+
+    public void Dispose() => NativeMemory.AlignedFree(_slots);
+
+    [StructLayout(LayoutKind.Explicit, Size = 384)]
+    private struct Positions
+    {
+        [FieldOffset(128)]
+        public long Tail;
+
+        [FieldOffset(256)]
+        public long Head;
+    }
+}

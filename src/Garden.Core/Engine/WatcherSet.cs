@@ -1,0 +1,113 @@
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
+
+namespace Garden;
+
+/// <summary>A worker's progress watchers.</summary>
+/// <remarks>
+/// Protocol. A signal raises the value, then sets the flag (full fence) and wakes the worker. The worker clears the flag, then
+/// reads the values; so a value raised after its read has set the flag again.
+/// </remarks>
+internal sealed unsafe class WatcherSet : IDisposable
+{
+    private const int LineBytes = 64;
+    private readonly Lock _lock = new();
+    private readonly Stack<int> _free = new();
+    private readonly byte* _values;
+    private readonly ProgressWatcher?[] _watchers;
+    private readonly WorkerParker _parker;
+    private int _used;
+    private int _signalled;
+    private int _armed;
+
+    public WatcherSet(int capacity, WorkerParker parker)
+    {
+        _watchers = new ProgressWatcher?[capacity];
+        _values = (byte*)NativeMemory.AlignedAlloc((nuint)capacity * LineBytes, LineBytes);
+        _parker = parker;
+    }
+
+    /// <summary>True while a device may raise a value without a signal: the worker must not park.</summary>
+    public bool IsArmed => Volatile.Read(ref _armed) > 0;
+
+    public bool IsSignalled => Volatile.Read(ref _signalled) != 0;
+
+    public ProgressWatcher Add(ProgressHandler handler)
+    {
+        lock (_lock)
+        {
+            if (!_free.TryPop(out int index))
+            {
+                if (_used == _watchers.Length)
+                    throw new InvalidOperationException($"All {_watchers.Length} progress watchers are in use; dispose some or raise TransferEngineOptions.MaxWatchers.");
+                index = _used++;
+            }
+
+            var value = (ulong*)(_values + ((nint)index * LineBytes));
+            *value = 0;
+            var watcher = new ProgressWatcher(this, index, value, handler);
+            Volatile.Write(ref _watchers[index], watcher);
+            return watcher;
+        }
+    }
+
+    public void Remove(ProgressWatcher watcher)
+    {
+        lock (_lock)
+        {
+            _watchers[watcher.Index] = null;
+            _free.Push(watcher.Index);
+        }
+    }
+
+    public void Signal()
+    {
+        Interlocked.Exchange(ref _signalled, 1);
+        _parker.WakeAfterFence();
+    }
+
+    public void Arm(int delta)
+    {
+        Interlocked.Add(ref _armed, delta);
+        Signal();
+    }
+
+    /// <summary>Worker: calls the handlers of watchers that moved. True when any did.</summary>
+    public bool Run(ILogger logger)
+    {
+        if (!IsSignalled && !IsArmed)
+            return false;
+        Interlocked.Exchange(ref _signalled, 0);
+        bool worked = false;
+        int used = Volatile.Read(ref _used);
+        for (int i = 0; i < used; i++)
+        {
+            if (Volatile.Read(ref _watchers[i]) is { } watcher && watcher.Value is var reached && reached > watcher.Handled)
+            {
+                worked = true;
+                RunOne(watcher, reached, logger);
+            }
+        }
+
+        return worked;
+    }
+
+    public void Dispose() => NativeMemory.AlignedFree(_values);
+
+    private void RunOne(ProgressWatcher watcher, ulong reached, ILogger logger)
+    {
+        try
+        {
+            watcher.Handled = watcher.Handler(watcher.Handled, reached);
+        }
+        catch (Exception exception)
+        {
+            // A handler's error is the user's: it is told, and the worker goes on.
+            watcher.Handled = reached;
+            GardenLog.CallbackFailed(logger, "progress handler", exception);
+        }
+
+        if (watcher.Handled < reached)
+            Interlocked.Exchange(ref _signalled, 1);
+    }
+}

@@ -1,0 +1,214 @@
+using Garden.Fabric;
+
+namespace Garden;
+
+/// <summary>From completions to ended transfers and counted immediates.</summary>
+internal sealed unsafe partial class Worker
+{
+    private readonly Dictionary<int, Exception> _failures = [];
+
+    private bool PollCompletions()
+    {
+        bool worked = false;
+        foreach (Nic nic in _nics)
+        {
+            // Bounded: a flood of arrivals does not keep submissions waiting.
+            for (int round = 0; round < 4; round++)
+            {
+                // Safe: the buffer has room for PollBatch completions.
+                int count = nic.Domain.Poll(new Span<FabricCompletion>(_completions, PollBatch));
+                for (int i = 0; i < count; i++)
+                    Complete(nic, _completions + i);
+                worked |= count != 0;
+                if (count < PollBatch)
+                    break;
+            }
+        }
+
+        return worked;
+    }
+
+    private void Complete(Nic nic, FabricCompletion* completion)
+    {
+        switch (completion->Kind)
+        {
+            case FabricCompletionKind.Write:
+                CompleteWrites(nic, completion);
+                break;
+            case FabricCompletionKind.Immediate:
+                nic.Counters.Immediates++;
+                if (!_engine.Counters.Count(Immediate.FromBits(completion->Immediate)))
+                    OverflowNumbers(nic, completion);
+                break;
+            case FabricCompletionKind.Message:
+                nic.Counters.MessagesReceived++;
+                Receive(nic, completion);
+                break;
+            case FabricCompletionKind.MessageSent:
+                CompleteMessage(completion);
+                break;
+            case FabricCompletionKind.RouteFailed:
+                FailRoute(nic, completion->Route, completion->Status, completion->ProviderCode);
+                break;
+            case FabricCompletionKind.DomainFailed:
+                FailNic(nic);
+                break;
+        }
+    }
+
+    private void CompleteWrites(Nic nic, FabricCompletion* completion)
+    {
+        nic.Outstanding -= completion->Count;
+        PeerEntry* peer = _peerEntries + TransferRecords.PeerOf(completion->Context);
+        Lane* lane = LaneOf(peer, TransferRecords.LaneOf(completion->Context));
+        lane->Outstanding -= completion->Count;
+        int index = _records.Find(completion->Context);
+        if (index < 0)
+            return;
+        TransferRecord* record = _records[index];
+        record->Outstanding -= completion->Count;
+        if (completion->Status != FabricStatus.Ok)
+        {
+            nic.Counters.Errors += completion->Count;
+            FailByStatus(index, record, nic, TransferRecords.PeerOf(completion->Context), completion->Status, completion->ProviderCode);
+        }
+
+        TryFinish(index, record);
+    }
+
+    private void FailByStatus(int index, TransferRecord* record, Nic nic, int peerIndex, FabricStatus status, int code)
+    {
+        if ((record->Flags & TransferFlags.Stopping) != 0)
+            return;
+        Peer peer = _peers[peerIndex]!;
+        GardenException failure = peer.Failure is { } known ? known
+            : new FabricException($"A write to {peer.Address} over NIC {nic.Domain.Address} ended as {status}{(code == 0 ? "" : $" (provider code {code})")}: {FabricErrors.Advice(status)}", status, code);
+        Fail(index, record, failure);
+    }
+
+    /// <summary>Stops a transfer: nothing more is posted; it ends once what is posted has drained.</summary>
+    private void Fail(int index, TransferRecord* record, Exception failure)
+    {
+        if ((record->Flags & TransferFlags.Stopping) != 0)
+            return;
+        record->Flags = (record->Flags | TransferFlags.Stopping) & ~TransferFlags.HasPartial;
+        _failures[index] = failure;
+        record->Deadline = Timestamp() + Ticks(_options.DrainDeadline);
+        _nextDeadline = Math.Min(_nextDeadline, record->Deadline);
+        if (failure is not TransferCanceledException)
+            GardenLog.TransferFailed(_logger, failure.Message);
+        NotifyAbort(record, failure);
+        ReleasePlan(record);
+        TryFinish(index, record);
+    }
+
+    private void TryFinish(int index, TransferRecord* record)
+    {
+        if (record->Outstanding != 0
+            || index == _advancing
+            || (record->Flags & TransferFlags.InUse) == 0
+            || (record->Flags & TransferFlags.Queued) != 0
+            || (record->Flags & (TransferFlags.Expanded | TransferFlags.Stopping)) == 0)
+        {
+            return;
+        }
+
+        ReleasePlan(record);
+        if ((record->Flags & TransferFlags.Abandoned) == 0)
+        {
+            Exception? failure = null;
+            var result = new TransferResult(record->Bytes, record->Writes, record->LanesUsed);
+            if ((record->Flags & TransferFlags.Stopping) != 0)
+            {
+                _failures.Remove(index, out failure);
+                if (failure is CancelRequest request)
+                    failure = request.TimedOut
+                        ? new TimeoutException($"The transfer missed its deadline after {result.Writes} writes ({result.Bytes} bytes); posting stopped and what was posted has drained.")
+                        : new TransferCanceledException(result);
+            }
+
+            _engine.CountTransfer(failure);
+            _engine.Sources[record->Source].Complete(result, failure);
+        }
+
+        _records.Return(index);
+    }
+
+    /// <summary>Ends the source although writes are still posted; the record stays until they have ended.</summary>
+    private void Abandon(int index, Exception cause)
+    {
+        TransferRecord* record = _records[index];
+        if ((record->Flags & TransferFlags.Abandoned) != 0)
+            return;
+        _failures.Remove(index);
+        record->Flags |= TransferFlags.Abandoned | TransferFlags.Stopping;
+        ReleasePlan(record);
+        _engine.CountTransfer(cause);
+        _engine.Sources[record->Source].Complete(new TransferResult(record->Bytes, record->Writes, record->LanesUsed), cause);
+    }
+
+    private static void* PlanOf(TransferRecord* record) => record->Block == 0 ? record->Plan : NativeBlock.Items(record->Block);
+
+    private static void ReleasePlan(TransferRecord* record)
+    {
+        if ((record->Flags & TransferFlags.Released) != 0)
+            return;
+        record->Flags |= TransferFlags.Released;
+        record->Operations->Release(PlanOf(record));
+        NativeBlock.Release(record->Block);
+    }
+
+    private static void ReleaseUnstarted(SubmissionSlot* slot)
+    {
+        ulong block = slot->PlanInBlock == 0 ? 0 : *(ulong*)slot->Plan;
+        slot->Operations->Release(block == 0 ? slot->Plan : NativeBlock.Items(block));
+        NativeBlock.Release(block);
+    }
+
+    /// <summary>Tells every receiver that counts for this transfer that its count will not be reached.</summary>
+    private void NotifyAbort(TransferRecord* record, Exception failure)
+    {
+        if ((record->Flags & (TransferFlags.Released | TransferFlags.SeveralImmediates)) == 0)
+            NotifyAbortsOfPlan(record, failure);
+        else if ((record->Flags & TransferFlags.SeveralImmediates) != 0 && (record->Flags & TransferFlags.Released) == 0)
+            NotifyAbortsOfPlan(record, failure);
+        else
+            NotifyAbort(record->AbortDestination, record->AbortImmediate, failure.Message);
+    }
+
+    private void NotifyAbortsOfPlan(TransferRecord* record, Exception failure)
+    {
+        PlanCursor cursor = default;
+        RegionHandle lastDestination = default;
+        Immediate lastImmediate = default;
+        void* plan = PlanOf(record);
+        while (!cursor.IsCompleted)
+        {
+            int count = record->Operations->Expand(plan, &cursor, _rewind, BatchSize);
+            for (int i = 0; i < count; i++)
+            {
+                if (_rewind[i].Destination == lastDestination && _rewind[i].Immediate == lastImmediate)
+                    continue;
+                lastDestination = _rewind[i].Destination;
+                lastImmediate = _rewind[i].Immediate;
+                NotifyAbort(lastDestination, lastImmediate, failure.Message);
+            }
+        }
+    }
+
+    private void NotifyAbort(RegionHandle destination, Immediate immediate, string reason)
+    {
+        RegionEntry* entry = _engine.Regions.Find(destination);
+        if (entry is not null && entry->State == RegionState.Remote && !immediate.IsNone && _peers[entry->Peer] is { } peer)
+            SendAbort(peer, immediate, reason);
+    }
+
+    private void OverflowNumbers(Nic nic, FabricCompletion* completion)
+    {
+        string error = $"Immediate {completion->Immediate} is the {_options.MaxNumbers + 1}th distinct number; numbers in use and counted early are bounded. Use fewer numbers, use engine-allocated counters, or raise TransferEngineOptions.MaxNumbers.";
+        if (nic.Routes.TryGetValue(completion->Route, out (int Peer, int Lane) origin))
+            FailPeer(_peers[origin.Peer]!, error);
+        else
+            throw new EngineFaultedException($"{error} The fabric cannot tell which peer sent it.");
+    }
+}

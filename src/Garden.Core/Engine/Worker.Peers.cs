@@ -1,0 +1,462 @@
+using System.Security.Cryptography;
+using System.Text;
+using Garden.Fabric;
+
+namespace Garden;
+
+/// <summary>Connections: hello, acceptance, heartbeats, failure and goodbye.</summary>
+internal sealed unsafe partial class Worker
+{
+    private readonly Peer?[] _peers;
+    private readonly Queue<int> _endedPeers = new();
+    private readonly Dictionary<string, int> _epochs = [];
+    private readonly List<Connecting> _connecting = [];
+    private int _peersUsed;
+    private long _nextPeerCheck = long.MaxValue;
+
+    /// <summary>Any thread: connects to a device of another engine.</summary>
+    public Task<Peer> ConnectAsync(NetAddress address, TimeSpan deadline)
+    {
+        var done = new TaskCompletionSource<Peer>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Enqueue(() =>
+        {
+            try
+            {
+                if (_fault is not null)
+                    throw NewFault();
+                BeginConnect(address, deadline, done);
+            }
+            catch (Exception exception)
+            {
+                done.TrySetException(exception);
+            }
+        });
+        return done.Task;
+    }
+
+    public ValueTask CloseAsync(Peer peer)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Enqueue(() =>
+        {
+            SayGoodbye(peer);
+            done.TrySetResult();
+        });
+        return new ValueTask(done.Task);
+    }
+
+    public void SayGoodbyeToAll() => Enqueue(() =>
+    {
+        for (int i = 0; i < _peersUsed; i++)
+        {
+            if (_peers[i] is { } peer)
+                SayGoodbye(peer);
+        }
+    });
+
+    public void Fail(Peer peer, string reason) => Enqueue(() => FailPeer(peer, reason));
+
+    private void SayGoodbye(Peer peer)
+    {
+        if (peer.State == PeerState.Ready)
+        {
+            Queue(peer, ControlKind.Goodbye, []);
+            FlushMessages();
+        }
+
+        EndPeer(peer, PeerState.Closed, $"The connection to {peer.Address} was closed here.");
+    }
+
+    private void BeginConnect(NetAddress address, TimeSpan deadline, TaskCompletionSource<Peer> done)
+    {
+        if (address.Fabric != Address.Fabric)
+            throw new FabricException($"{address} is an address of fabric \"{address.Fabric}\"; device {Device} has \"{Address.Fabric}\" ({Address}). Build the engine with that fabric to reach it.");
+        Peer peer = AddPeer(address);
+        var attempt = new Connecting(peer, done, Timestamp() + Ticks(deadline), deadline);
+        _connecting.Add(attempt);
+        SendHello(attempt);
+    }
+
+    private Peer AddPeer(NetAddress address)
+    {
+        int index = TakePeerIndex();
+        int epoch = _epochs[address.ToString()] = _epochs.GetValueOrDefault(address.ToString()) + 1;
+        var peer = new Peer(_engine, this, index, address, RandomSession(), epoch)
+        {
+            LaneCount = NicSharding.LaneCount(_nics.Length, address.Nics.Count),
+            LastHeard = Timestamp(),
+            RemoteIndex = ControlHeader.NoPeer,
+        };
+        PeerEntry* entry = _peerEntries + index;
+        *entry = default;
+        entry->QueueHead = entry->QueueTail = -1;
+        entry->LaneCount = peer.LaneCount;
+        for (int i = 0; i < peer.LaneCount; i++)
+        {
+            (int local, int remote) = NicSharding.Lane(i, _nics.Length, address.Nics.Count);
+            Lane* lane = LaneOf(entry, i);
+            lane->Nic = local;
+            lane->RemoteNic = remote;
+            lane->Alive = _nics[local].Alive;
+            lane->Route = lane->Alive ? _nics[local].Domain.OpenRoute(address.Nics[remote]) : -1;
+            if (lane->Alive)
+                _nics[local].Routes[lane->Route] = (index, i);
+        }
+
+        peer.SignalRegion = _engine.Regions.Add(RegionState.Remote, index, Device, 0, 0, default);
+        Volatile.Write(ref _peers[index], peer);
+        _nextPeerCheck = Math.Min(_nextPeerCheck, Timestamp());
+        return peer;
+    }
+
+    private int TakePeerIndex()
+    {
+        // An ended peer's place is free once nothing posted to it is left.
+        for (int round = _endedPeers.Count; round > 0; round--)
+        {
+            int index = _endedPeers.Dequeue();
+            if (OutstandingTo(index) == 0 && !_peerEntries[index].Queued)
+                return index;
+            _endedPeers.Enqueue(index);
+        }
+
+        if (_peersUsed == _peers.Length)
+            throw new InvalidOperationException($"Device {Device} has {_peers.Length} peers already; close some or raise TransferEngineOptions.MaxPeers.");
+        return _peersUsed++;
+    }
+
+    private int OutstandingTo(int index)
+    {
+        int outstanding = 0;
+        for (int i = 0; i < _peerEntries[index].LaneCount; i++)
+            outstanding += LaneOf(_peerEntries + index, i)->Outstanding;
+        return outstanding;
+    }
+
+    private void SendHello(Connecting attempt)
+    {
+        Peer peer = attempt.Peer;
+        byte[] body = new HelloBody((uint)peer.Index, peer.Session, _engine.Id, Address.ToString(), _options.SharedSecret).ToBytes();
+        byte[] message = new byte[ControlHeader.Length + body.Length];
+        new ControlHeader(ControlHeader.ProtocolVersion, ControlKind.Hello, ControlHeader.NoPeer, 0, 0).Write(message);
+        body.CopyTo(message, ControlHeader.Length);
+        PeerEntry* entry = _peerEntries + peer.Index;
+        // Each try takes another lane: one dead NIC on either side does not keep two engines apart.
+        Lane* lane = LaneOf(entry, attempt.Tries % entry->LaneCount);
+        if (lane->Alive)
+            _nics[lane->Nic].Domain.TrySend(lane->Route, message, 0);
+        attempt.Tries++;
+        attempt.NextTry = Timestamp() + Ticks(TimeSpan.FromMilliseconds(Math.Min(20 << Math.Min(attempt.Tries, 4), 200)));
+        _nextPeerCheck = Math.Min(_nextPeerCheck, attempt.NextTry);
+    }
+
+    private void ReceiveHello(in ControlHeader header, ReadOnlySpan<byte> bytes, Nic nic)
+    {
+        if (HelloBody.TryParse(bytes) is not { } hello || !NetAddress.TryParse(hello.Address, null, out NetAddress? address))
+        {
+            DropMessage($"a hello of {bytes.Length} bytes that does not parse");
+            return;
+        }
+
+        if (header.Version != ControlHeader.ProtocolVersion)
+        {
+            Refuse(hello, address, nic, $"protocol version {header.Version} is not {ControlHeader.ProtocolVersion}; use the same Garden version on both sides");
+            return;
+        }
+
+        // A repeated hello (its answer was lost or late) gets the same answer again.
+        foreach (Peer? known in _peers.AsSpan(0, _peersUsed))
+        {
+            if (known is { State: PeerState.Ready } && known.EngineId == hello.EngineId && known.HelloSession == hello.Session)
+            {
+                SendAccept(known);
+                return;
+            }
+        }
+
+        if (!CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(hello.Secret), Encoding.UTF8.GetBytes(_options.SharedSecret)))
+        {
+            Refuse(hello, address, nic, "the shared secret is wrong; set TransferEngineOptions.SharedSecret alike on both sides");
+            return;
+        }
+
+        if (_options.Admit is { } admit && !admit(address))
+        {
+            Refuse(hello, address, nic, $"{address} is not on the list of admitted peers");
+            return;
+        }
+
+        // Another engine at an address known before: the old one is gone, and nothing of it may land any more.
+        foreach (Peer? known in _peers.AsSpan(0, _peersUsed).ToArray())
+        {
+            if (known is { State: PeerState.Ready } && known.EngineId != hello.EngineId && known.Address.Equals(address))
+                FailPeer(known, $"The engine at {address} was replaced: {known.EngineId:x16} is gone, {hello.EngineId:x16} said hello.");
+        }
+
+        Peer peer = AddPeer(address);
+        peer.EngineId = hello.EngineId;
+        peer.HelloSession = hello.Session;
+        peer.RemoteIndex = hello.PeerIndex;
+        peer.RemoteSession = hello.Session;
+        BecomeReady(peer);
+        SendAccept(peer);
+    }
+
+    private void SendAccept(Peer peer) =>
+        Queue(peer, ControlKind.Accept, new HelloBody((uint)peer.Index, peer.Session, _engine.Id, Address.ToString(), "").ToBytes());
+
+    private void Refuse(HelloBody hello, NetAddress address, Nic nic, string reason)
+    {
+        byte[] text = Encoding.UTF8.GetBytes(reason);
+        byte[] message = new byte[ControlHeader.Length + text.Length];
+        new ControlHeader(ControlHeader.ProtocolVersion, ControlKind.Refuse, hello.PeerIndex, hello.Session, 0).Write(message);
+        text.CopyTo(message, ControlHeader.Length);
+        DropMessage($"hello of {address}: {reason}");
+        if (address.Fabric != Address.Fabric)
+            return;
+        // Best effort: the other side repeats its hello until it hears something.
+        int route = nic.Domain.OpenRoute(address.Nics[0]);
+        nic.Domain.TrySend(route, message, 0);
+        nic.Domain.CloseRoute(route);
+    }
+
+    private void ReceiveAccept(Peer peer, ReadOnlySpan<byte> bytes)
+    {
+        if (peer.State != PeerState.Connecting || HelloBody.TryParse(bytes) is not { } accept)
+            return;
+        peer.EngineId = accept.EngineId;
+        peer.RemoteIndex = accept.PeerIndex;
+        peer.RemoteSession = accept.Session;
+        BecomeReady(peer);
+        int index = _connecting.FindIndex(attempt => attempt.Peer == peer);
+        if (index < 0)
+            return;
+        TaskCompletionSource<Peer> done = _connecting[index].Done;
+        _connecting.RemoveAt(index);
+        done.TrySetResult(peer);
+    }
+
+    private void BecomeReady(Peer peer)
+    {
+        peer.TrySetState(PeerState.Ready);
+        _peerEntries[peer.Index].Ready = true;
+        GardenLog.PeerReady(_logger, peer.Address, peer.Epoch, peer.LaneCount);
+        _engine.OnPeerReady(peer);
+    }
+
+    private void FailPeer(Peer peer, string reason) => EndPeer(peer, PeerState.Failed, reason);
+
+    /// <summary>
+    /// Ends a connection: its operations fail with its name, its counters are poisoned, its regions are stale, and the fabric
+    /// lets nothing of it land any more.
+    /// </summary>
+    private void EndPeer(Peer peer, PeerState state, string reason)
+    {
+        var failure = new PeerFailedException(peer.Address, reason);
+        if (!peer.TrySetState(state, failure))
+            return;
+        if (state == PeerState.Failed)
+            GardenLog.PeerFailed(_logger, peer.Address, reason);
+        int connecting = _connecting.FindIndex(attempt => attempt.Peer == peer);
+        if (connecting >= 0)
+        {
+            _connecting[connecting].Done.TrySetException(failure);
+            _connecting.RemoveAt(connecting);
+        }
+
+        PeerEntry* entry = _peerEntries + peer.Index;
+        entry->Ready = false;
+        for (int i = 0; i < entry->LaneCount; i++)
+            CloseLane(LaneOf(entry, i), fence: true);
+        for (int i = 0; i < _records.Used; i++)
+        {
+            if ((_records[i]->Flags & TransferFlags.InUse) != 0 && _records[i]->Peer == peer.Index)
+                Fail(i, _records[i], failure);
+        }
+
+        FlushOutbox(peer);
+        _engine.Regions.RemovePeer(peer.Index, Device);
+        _endedPeers.Enqueue(peer.Index);
+        _engine.OnPeerEnded(peer, failure);
+    }
+
+    private void CloseLane(Lane* lane, bool fence)
+    {
+        if (!lane->Alive)
+            return;
+        lane->Alive = false;
+        Nic nic = _nics[lane->Nic];
+        nic.Routes.Remove(lane->Route);
+        if (!nic.Alive)
+            return;
+        // What was staged for the lane goes out first, so that the domain reports its end like everything else's.
+        nic.Flush();
+        if (fence)
+            nic.Domain.FencePeer(lane->Route);
+        nic.Domain.CloseRoute(lane->Route);
+    }
+
+    private void FailRoute(Nic nic, int route, FabricStatus status, int code)
+    {
+        if (!nic.Routes.TryGetValue(route, out (int Peer, int Lane) origin) || _peers[origin.Peer] is not { } peer)
+            return;
+        PeerEntry* entry = _peerEntries + origin.Peer;
+        CloseLane(LaneOf(entry, origin.Lane), fence: false);
+        if (LiveLanes(entry) == 0)
+            FailPeer(peer, $"The last lane to {peer.Address} ended as {status}{(code == 0 ? "" : $" (provider code {code})")}: {FabricErrors.Advice(status)}");
+    }
+
+    private void FailNic(Nic nic)
+    {
+        if (!nic.Alive)
+            return;
+        nic.Alive = false;
+        GardenLog.NicFailed(_logger, Device, nic.Domain.Address);
+        for (int i = 0; i < _peersUsed; i++)
+        {
+            PeerEntry* entry = _peerEntries + i;
+            if (_peers[i] is not { State: PeerState.Ready or PeerState.Connecting } peer)
+                continue;
+            for (int l = 0; l < entry->LaneCount; l++)
+            {
+                if (LaneOf(entry, l)->Nic == nic.Index)
+                    CloseLane(LaneOf(entry, l), fence: false);
+            }
+
+            if (LiveLanes(entry) == 0)
+                FailPeer(peer, $"The last NIC towards {peer.Address}, {nic.Domain.Address}, has failed.");
+        }
+
+        MoveStaged(nic);
+    }
+
+    /// <summary>Writes the failed NIC never took go back to their transfers' cursors' end: they are dealt to other lanes.</summary>
+    private void MoveStaged(Nic nic)
+    {
+        ReadOnlySpan<FabricWrite> writes = nic.TakeBack(out ReadOnlySpan<Nic.StagedRegions> regions);
+        for (int i = 0; i < writes.Length; i++)
+        {
+            FabricWrite write = writes[i];
+            int peerIndex = TransferRecords.PeerOf(write.Context);
+            LaneOf(_peerEntries + peerIndex, TransferRecords.LaneOf(write.Context))->Outstanding--;
+            int index = _records.Find(write.Context);
+            if (index >= 0)
+                Restage(index, _records[index], write, regions[i], nic);
+        }
+    }
+
+    private void Restage(int index, TransferRecord* record, in FabricWrite write, Nic.StagedRegions regions, Nic nic)
+    {
+        record->Outstanding--;
+        RegionEntry* destination = _engine.Regions.Find(regions.Destination);
+        RegionEntry* source = write.Length == 0 ? null : _engine.Regions.Find(regions.Source);
+        if ((record->Flags & TransferFlags.Stopping) == 0)
+        {
+            var immediate = Immediate.FromBits(write.Immediate);
+            uint units = immediate.IsCounter ? (uint)immediate.Units : 1;
+            if (immediate.IsCounter)
+                immediate = Immediate.FromBits(write.Immediate & ~Immediate.UnitMask);
+            WriteDescriptor descriptor = destination is null || (write.Length != 0 && source is null)
+                ? WriteDescriptor.Create(regions.Source, 0, regions.Destination, 0, write.Length, immediate, units)
+                : WriteDescriptor.Create(
+                    regions.Source,
+                    source is null ? 0 : (long)(write.LocalAddress - source->Address),
+                    regions.Destination,
+                    (long)(write.RemoteAddress - destination->Address),
+                    write.Length,
+                    immediate,
+                    units);
+            record->Bytes -= write.Length;
+            record->Writes--;
+            _advancing = index;
+            // A transfer that already keeps a cut descriptor has no second place for one.
+            bool crowded = (record->Flags & TransferFlags.HasPartial) != 0;
+            if ((crowded || StageBatch(index, record, &descriptor, 1) == 0) && (record->Flags & TransferFlags.Stopping) == 0)
+                Fail(index, record, new FabricException($"NIC {nic.Domain.Address} failed and no other lane had room for a write it had not taken; submit again.", FabricStatus.NicDown));
+            _advancing = -1;
+        }
+
+        TryFinish(index, record);
+    }
+
+    private void CheckPeers()
+    {
+        long interval = Ticks(_options.HeartbeatInterval);
+        // Never below ten times the longest pause seen: a collection here is not a death there.
+        long silence = Math.Max(interval * _options.MissedHeartbeats, 10 * _longestPause);
+        _nextPeerCheck = _peersUsed == 0 ? long.MaxValue : _now + (interval / 2);
+        for (int i = _connecting.Count - 1; i >= 0; i--)
+        {
+            Connecting attempt = _connecting[i];
+            if (attempt.Deadline <= _now)
+                FailPeer(attempt.Peer, $"The peer {attempt.Peer.Address} did not answer {attempt.Tries} hellos within {attempt.Allowed.TotalSeconds:0.###} s; is its engine running, and does it poll?");
+            else if (attempt.NextTry <= _now)
+                SendHello(attempt);
+            else
+                _nextPeerCheck = Math.Min(_nextPeerCheck, attempt.NextTry);
+        }
+
+        for (int i = 0; i < _peersUsed; i++)
+        {
+            if (_peers[i] is not { State: PeerState.Ready } peer)
+                continue;
+            if (_now - peer.LastHeard > silence)
+            {
+                FailPeer(peer, $"The peer {peer.Address} was silent for {(double)(_now - peer.LastHeard) / System.Diagnostics.Stopwatch.Frequency:0.0} s ({_options.MissedHeartbeats} heartbeats missed); it died, hangs or is cut off.");
+            }
+            else if (_now - peer.LastSent >= interval / 2)
+            {
+                peer.LastSent = _now;
+                if (peer.Outbox.Count == 0)
+                    Queue(peer, ControlKind.Heartbeat, []);
+            }
+        }
+    }
+
+    private void EndPeers(Exception cause)
+    {
+        for (int i = 0; i < _peersUsed; i++)
+        {
+            if (_peers[i] is not { } peer || !peer.TrySetState(PeerState.Closed, new PeerFailedException(peer.Address, cause.Message, cause)))
+                continue;
+            while (peer.Outbox.TryDequeue(out OutgoingMessage message))
+                EndMessage(message, cause);
+            _engine.OnPeerEnded(peer, peer.Failure!);
+        }
+
+        foreach (Connecting attempt in _connecting)
+            attempt.Done.TrySetException(cause);
+        _connecting.Clear();
+        foreach (int source in _sending)
+            _engine.Sources[source].Complete(default, cause);
+        _sending.Clear();
+        while (_outgoing.TryDequeue(out OutgoingMessage message))
+            EndMessage(message, cause);
+        foreach ((_, _, TaskCompletionSource done) in _quiesces)
+            done.TrySetException(cause);
+        _quiesces.Clear();
+    }
+
+    private static ulong RandomSession()
+    {
+        ulong session = 0;
+        RandomNumberGenerator.Fill(new Span<byte>(&session, sizeof(ulong)));
+        return session;
+    }
+
+    /// <summary>A connection attempt under way.</summary>
+    private sealed class Connecting(Peer peer, TaskCompletionSource<Peer> done, long deadline, TimeSpan allowed)
+    {
+        public Peer Peer { get; } = peer;
+
+        public TaskCompletionSource<Peer> Done { get; } = done;
+
+        public long Deadline { get; } = deadline;
+
+        public TimeSpan Allowed { get; } = allowed;
+
+        public long NextTry { get; set; }
+
+        public int Tries { get; set; }
+    }
+}
