@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Everything a change must pass, on a clean clone and without a terminal. The last line is the sum over all test projects.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+exec </dev/null
+
+export CI=true DOTNET_NOLOGO=true DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_CLI_UI_LANGUAGE=en NO_COLOR=1
+# Backends that must not be skipped, comma separated; none beyond loopback exists yet.
+export GARDEN_REQUIRE="${GARDEN_REQUIRE-}"
+
+logs="$(mktemp -d)"
+trap 'rm -rf "$logs"' EXIT
+failures=()
+
+# step NAME COMMAND...: runs it and goes on after a failure, so that one run shows everything that is wrong.
+step() {
+    local name="$1"
+    shift
+    echo "== $name"
+    if ! "$@"; then
+        echo "== $name failed"
+        failures+=("$name")
+    fi
+}
+
+# A restore is the one thing that fails for reasons outside the repository: once more, then it counts.
+restore() {
+    dotnet restore Garden.slnx || { echo "Restoring again."; dotnet restore Garden.slnx; }
+}
+
+must_fail() {
+    local code=0
+    "$@" || code=$?
+    [[ $code -ne 0 ]] || { echo "Expected a non-zero exit code from: $*"; return 1; }
+}
+
+kv_sample() {
+    dotnet run -c Release --no-build --project samples/KvStreaming -- "$@"
+}
+
+# run_tests: the README's command; every project under tests/ that is a test project must have run at least one test.
+run_tests() {
+    local code=0
+    dotnet test -c Release --no-build --no-ansi --no-progress 2>&1 | tee "$logs/tests" || code=$?
+    local expected ran
+    expected="$(find tests \( -name '*.Tests.csproj' -o -name 'Garden.Generators.Integration.csproj' \) | wc -l)"
+    ran="$(grep -cE '^Running tests from ' "$logs/tests" || true)"
+    if [[ "$ran" -ne "$expected" ]]; then
+        echo "$ran of $expected test projects ran; is one missing in Garden.slnx?"
+        code=1
+    fi
+    return "$code"
+}
+
+# count WORD: a figure of the run's summary ("  failed: 3").
+count() {
+    sed -nE "s/^ +$1: ([0-9]+)\$/\\1/p" "$logs/tests" | awk '{ sum += $1 } END { print sum + 0 }'
+}
+
+step "restore" restore
+step "build" dotnet build -c Release --no-restore Garden.slnx
+step "format" dotnet format --no-restore --verify-no-changes Garden.slnx
+step "test" run_tests
+if [[ -d samples/KvStreaming ]]; then
+    step "sample: KvStreaming" kv_sample --requests 4 --json
+    step "sample: KvStreaming, 4 NICs out of order" kv_sample --requests 4 --nics 4 --reorder --json
+    step "sample: KvStreaming notices a corrupted byte" must_fail kv_sample --requests 4 --corrupt
+fi
+if [[ -f perf/Garden.Perf/Garden.Perf.csproj ]]; then
+    step "allocation budgets" dotnet run -c Release --no-build --project perf/Garden.Perf -- budgets
+fi
+
+touch "$logs/tests"
+passed="$(count succeeded)" failed="$(count failed)" skipped="$(count skipped)"
+if [[ $((passed + failed + skipped)) -eq 0 ]]; then
+    failures+=("no tests ran")
+fi
+if [[ ${#failures[@]} -ne 0 ]]; then
+    printf 'Failed: %s\n' "${failures[@]}"
+fi
+echo "Total: $passed passed, $failed failed, $skipped skipped"
+[[ ${#failures[@]} -eq 0 && "$failed" -eq 0 ]]

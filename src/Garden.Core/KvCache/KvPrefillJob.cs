@@ -1,0 +1,286 @@
+using System.Diagnostics;
+
+namespace Garden.KvCache;
+
+/// <summary>
+/// One request on the prefiller's side. The model loop hands over source pages, reports layers as they are done, which sends
+/// them at once, and finishes with the tail:
+/// <c>UsePages → (BeginChunk → LayerDone × layers) × chunks → FinishAsync</c>. Always dispose a job.
+/// </summary>
+/// <typeparam name="TTransfer">The generated plan.</typeparam>
+/// <remarks>The members are for one caller at a time, the model loop; <see cref="LayerDone"/> allocates nothing.</remarks>
+public sealed class KvPrefillJob<TTransfer> : IAsyncDisposable
+    where TTransfer : unmanaged, IKvTransfer<TTransfer>
+{
+    private readonly KvPrefiller<TTransfer> _prefiller;
+    private readonly KvRequestBody _body;
+    private readonly RemoteRegion _tailRegion;
+    private readonly KvLayerPump<TTransfer> _pump;
+    private readonly PageList _destinationPages;
+    private readonly ProgressWatcher _watcher;
+    private readonly CancellationTokenSource _cancelled = new();
+    private readonly Activity? _activity;
+    private KvPageLease? _lease;
+    private PageList? _pages;
+    private Exception? _stopCause;
+    private int _tailSlot = -1;
+    private int _nextToken;
+    private int _chunks;
+    private int _layersDone;
+    private long _lastLayerDone;
+    private int _ended;
+
+    internal KvPrefillJob(KvPrefiller<TTransfer> prefiller, Peer decoder, ulong sequence, KvRequestBody body, RemoteRegion pool, RemoteRegion tail)
+    {
+        _prefiller = prefiller;
+        _body = body;
+        _tailRegion = tail;
+        Decoder = decoder;
+        Sequence = sequence;
+        _nextToken = body.FirstToken;
+        _layersDone = body.LayerCount;
+        ActivityContext.TryParse(body.TraceParent, null, isRemote: true, out ActivityContext parent);
+        _activity = GardenMetrics.Activities.StartActivity("kv.prefill", ActivityKind.Server, parent);
+        _destinationPages = PageList.Create(body.Pages);
+        _pump = new KvLayerPump<TTransfer>(prefiller.Engine, new KvTransferArguments
+        {
+            Source = prefiller.Options.Pool.Handle,
+            SourceOffset = prefiller.Options.PoolOffset,
+            SourcePoolPages = prefiller.Options.PoolPages,
+            SourceRank = body.SourceRank,
+            Destination = pool.Handle,
+            DestinationOffset = body.PoolOffset,
+            DestinationPoolPages = body.PoolPages,
+            DestinationRank = body.DestinationRank,
+            DestinationPages = _destinationPages.Handle,
+            FirstLayer = body.FirstLayer,
+            LayerCount = body.LayerCount,
+            Immediate = body.Immediate,
+        });
+        _watcher = prefiller.Engine.AllocateProgressWatcher(_pump.Advance, prefiller.Options.Device);
+        Drained = DrainAsync();
+    }
+
+    /// <summary>Chunks begin and end at multiples of this many tokens (but for the request's ends), so that both sides count the same units however the prompt is cut.</summary>
+    public static int ChunkMultiple { get; } = LeastCommonMultiple(TTransfer.SourceTokensPerPage, TTransfer.DestinationTokensPerPage);
+
+    /// <summary>The decoder that asked.</summary>
+    public Peer Decoder { get; }
+
+    /// <summary>The request's number in the decoder's session.</summary>
+    public ulong Sequence { get; }
+
+    /// <summary>What the decoder said about the request; opaque to Garden.</summary>
+    public ReadOnlyMemory<byte> Payload => _body.Payload;
+
+    /// <summary>First token to send, counted from the first page.</summary>
+    public int FirstToken => _body.FirstToken;
+
+    /// <summary>Tokens to send.</summary>
+    public int TokenCount => _body.TokenCount;
+
+    /// <summary>First layer to send.</summary>
+    public int FirstLayer => _body.FirstLayer;
+
+    /// <summary>Layers to send.</summary>
+    public int LayerCount => _body.LayerCount;
+
+    /// <summary>Length in bytes the tail must have.</summary>
+    public int TailLength => _body.TailLength;
+
+    /// <summary>Source pages the job needs.</summary>
+    public int PageCount => TokenCount == 0 ? 0 : (int)(((long)FirstToken + TokenCount + TTransfer.SourceTokensPerPage - 1) / TTransfer.SourceTokensPerPage);
+
+    /// <summary>Cancelled when the decoder cancels the request, dies, or a write fails: the model loop may stop computing.</summary>
+    public CancellationToken Cancelled => _cancelled.Token;
+
+    internal Task<KvDrain> Drained { get; }
+
+    /// <summary>Why the job was stopped, or null.</summary>
+    internal Exception? StopCause => Volatile.Read(ref _stopCause);
+
+    /// <summary>Hands over the source pages. They go back to their pool when nothing is sent from them any more, or are leaked when that cannot be confirmed.</summary>
+    /// <exception cref="PlanException">There are fewer than <see cref="PageCount"/>.</exception>
+    /// <exception cref="InvalidOperationException">The job has pages already.</exception>
+    public void UsePages(KvPageLease pages)
+    {
+        ArgumentNullException.ThrowIfNull(pages);
+        if (_lease is not null)
+            throw new InvalidOperationException("The job has its pages already.");
+        if (pages.Count < PageCount)
+            throw new PlanException($"Tokens [{FirstToken}, {FirstToken + TokenCount}) need {PageCount} source pages of {TTransfer.SourceTokensPerPage}; the lease has {pages.Count}.");
+        _pages = PageList.Create(pages.Pages);
+        _lease = pages;
+        _pump.UseSource(_pages.Handle);
+    }
+
+    /// <summary>Begins the next chunk of the prompt. Without it the whole prompt is one chunk.</summary>
+    /// <exception cref="ArgumentException">The chunk does not continue the one before, or ends inside a page; the message says where it may.</exception>
+    /// <exception cref="InvalidOperationException">The chunk before has layers left, or there are no source pages.</exception>
+    public void BeginChunk(int firstToken, int tokenCount)
+    {
+        if (_lease is null)
+            throw new InvalidOperationException("Hand over source pages with UsePages first.");
+        if (_layersDone != LayerCount)
+            throw new InvalidOperationException($"{LayerCount - _layersDone} layers of the chunk before are not done.");
+        int last = FirstToken + TokenCount;
+        if (firstToken != _nextToken || tokenCount <= 0 || tokenCount > last - firstToken)
+            throw new ArgumentException($"The chunk [{firstToken}, {firstToken} + {tokenCount}) does not continue at token {_nextToken} within [{FirstToken}, {last}).");
+        int end = firstToken + tokenCount;
+        if (end != last && end % ChunkMultiple != 0)
+            throw new ArgumentException($"A chunk ends at a multiple of {ChunkMultiple} tokens, whole pages of both sides, or at the last token {last}; got {end}. Otherwise the two sides would count different units.");
+        _nextToken = end;
+        _layersDone = 0;
+        _chunks++;
+        _pump.AddChunk(firstToken, tokenCount);
+    }
+
+    /// <summary>Reports that a layer of the current chunk lies in the source pages; it is sent at once. Layers are reported in order, several may be reported by the last of them.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The layer is not after the one reported before.</exception>
+    public void LayerDone(int layer)
+    {
+        if (_chunks == 0)
+            BeginChunk(FirstToken, TokenCount);
+        int done = layer - FirstLayer + 1;
+        if (done <= _layersDone || done > LayerCount)
+            throw new ArgumentOutOfRangeException(nameof(layer), layer, $"Layers {FirstLayer + _layersDone} to {FirstLayer + LayerCount - 1} are left of this chunk.");
+        _layersDone = done;
+        _lastLayerDone = Stopwatch.GetTimestamp();
+        _watcher.Signal(((ulong)(_chunks - 1) * (ulong)LayerCount) + (ulong)done);
+    }
+
+    /// <summary>Sends the tail and completes when everything of the job has been sent and the source pages have gone back.</summary>
+    /// <exception cref="OperationCanceledException">The decoder cancelled the request, or <paramref name="cancellationToken"/> was cancelled; what was posted has drained.</exception>
+    /// <exception cref="PeerFailedException">The decoder died.</exception>
+    /// <exception cref="GardenException">A write failed; the decoder was told.</exception>
+    public async Task FinishAsync(ReadOnlyMemory<byte> tail, CancellationToken cancellationToken = default)
+    {
+        if (tail.Length != TailLength)
+            throw new ArgumentException($"The decoder expects a tail of {TailLength} bytes; got {tail.Length}.", nameof(tail));
+        if (_nextToken != FirstToken + TokenCount || _layersDone != LayerCount)
+            throw new InvalidOperationException($"Tokens up to {_nextToken} of {FirstToken + TokenCount} and {_layersDone} of {LayerCount} layers of the last chunk are done; finish after all.");
+        using CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(
+            static (state, token) => ((KvPrefillJob<TTransfer>)state!).Stop(new OperationCanceledException("The prefiller cancelled the job.", token)), this);
+        _tailSlot = await _prefiller.Tails.RentAsync(tail, Cancelled).ConfigureAwait(false);
+        _watcher.Signal(_pump.AddTail(_prefiller.Tails.Write(_tailSlot, TailLength, _tailRegion, _body)));
+        KvDrain drain = await EndAsync().ConfigureAwait(false);
+        if (StopCause is OperationCanceledException or PeerFailedException)
+            throw StopCause;
+        if ((StopCause ?? Decoder.Failure ?? drain.Failure) is { } failure)
+            throw failure is GardenException ? failure : new GardenException($"The job of request {Sequence} failed: {failure.Message}", failure);
+        if (!drain.Complete)
+            throw new TransferNotDrainedException(_pump.Transfers.Length, new TimeoutException($"The writes did not end within {_prefiller.Options.DrainDeadline}."));
+        if (_lastLayerDone != 0)
+            KvTelemetry.TailDuration.Record(Stopwatch.GetElapsedTime(_lastLayerDone).TotalSeconds);
+    }
+
+    /// <summary>Ends the job. One that was not finished is given up: posting stops, what is posted drains, the decoder is told.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Volatile.Read(ref _ended) == 0)
+            Stop(new TransferAbortedException("the prefiller's model loop gave the job up"));
+        await EndAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Stops posting. The first cause is kept. Does not wait for the drain.</summary>
+    internal void Stop(Exception cause)
+    {
+        if (Interlocked.CompareExchange(ref _stopCause, cause, null) is not null)
+            return;
+        _pump.Stop();
+        foreach (ref readonly Transfer transfer in _pump.Transfers)
+        {
+            try
+            {
+                transfer.Cancel();
+            }
+            catch (InvalidOperationException)
+            {
+                // The drain has consumed it already: it has ended.
+            }
+        }
+
+        // Registrations of the model loop must not run on the caller, which may be the protocol's loop.
+        _ = _cancelled.CancelAsync();
+    }
+
+    private async Task<KvDrain> EndAsync()
+    {
+        KvDrain drain = await Drained.ConfigureAwait(false);
+        if (Interlocked.Exchange(ref _ended, 1) != 0)
+            return drain;
+        _watcher.Dispose();
+        _pages?.Dispose();
+        _destinationPages.Dispose();
+        if (drain.Complete)
+        {
+            _lease?.Dispose();
+            _prefiller.Tails.Return(_tailSlot);
+        }
+        else
+        {
+            _lease?.Leak();
+            KvLog.SourceLeaked(_prefiller.Options.Logger, Sequence, _lease?.Count ?? 0);
+        }
+
+        string outcome = StopCause is OperationCanceledException ? "cancelled" : (StopCause ?? drain.Failure) is null ? "finished" : "failed";
+        KvTelemetry.Jobs.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
+        _activity?.SetTag("garden.kv.outcome", outcome);
+        _activity?.Dispose();
+        return drain;
+    }
+
+    private async Task<KvDrain> DrainAsync()
+    {
+        await _pump.Quiescent.ConfigureAwait(false);
+        Task<KvDrain> all = AwaitTransfersAsync();
+        try
+        {
+            return await all.WaitAsync(_prefiller.Options.DrainDeadline).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            return new KvDrain(false, byte.MaxValue, null);
+        }
+    }
+
+    private async Task<KvDrain> AwaitTransfersAsync()
+    {
+        bool complete = true;
+        byte lanes = 0;
+        Exception? failure = _pump.Failure;
+        int count = _pump.Transfers.Length;
+        for (int i = 0; i < count; i++)
+        {
+            try
+            {
+                lanes |= (await _pump.Transfers[i]).LanesUsed;
+            }
+            catch (TransferCanceledException cancelled)
+            {
+                lanes |= cancelled.Partial.LanesUsed;
+                failure ??= cancelled;
+            }
+            catch (TransferNotDrainedException notDrained)
+            {
+                complete = false;
+                failure = notDrained;
+            }
+            catch (Exception exception)
+            {
+                lanes = byte.MaxValue;
+                failure ??= exception;
+            }
+        }
+
+        return new KvDrain(complete, lanes, failure);
+    }
+
+    private static int LeastCommonMultiple(int left, int right)
+    {
+        int a = left, b = right;
+        while (b != 0)
+            (a, b) = (b, a % b);
+        return left / a * right;
+    }
+}
