@@ -170,6 +170,7 @@ internal sealed partial class LoopbackDomain : IFabricDomain
         LoopbackLink link = route.Link;
         route.Target = _network.Resolve(_port, route.Address, route.Index, ref link);
         route.Link = link;
+        route.FenceEpoch = link.FenceEpoch;
         return route.Target is not null;
     }
 

@@ -2,8 +2,8 @@ namespace Garden.Fabric.Loopback;
 
 /// <summary>The wire from one NIC to another: what lies between them besides the NICs' own states.</summary>
 /// <remarks>
-/// Changed under the network's lock, read by the sender inside its section. The fence epoch counts fences: a write posted
-/// before one must not land after it, even when the receiver has opened the way again in between.
+/// Changed under the network's lock, read by the sender inside its section. The fence epoch counts fences: what goes over a
+/// route from before one must not land after it, even when the receiver has opened the way again in between.
 /// </remarks>
 internal sealed class LoopbackLink(string source, string destination, LoopbackPort sender)
 {
