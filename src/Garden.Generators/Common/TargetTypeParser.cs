@@ -29,7 +29,8 @@ internal static class TargetTypeParser
             new EquatableArray<string>(containers),
             KeywordOf(type),
             type.ToDisplayString(s_name),
-            global ? metadataName : $"{space.ToDisplayString()}.{metadataName}");
+            // Escaped keywords would put a character into file names that they must not have.
+            global ? metadataName : $"{space.ToDisplayString(s_namespace).Replace("@", "")}.{metadataName}");
     }
 
     private static string KeywordOf(INamedTypeSymbol type) => (type.TypeKind, type.IsRecord) switch

@@ -14,6 +14,8 @@ internal static class TargetTypeRules
             return "must be an ordinary struct";
         if (type.TypeParameters.Length != 0)
             return "must not be generic";
+        if (type.IsFileLocal)
+            return "must not be file-local; its other part is in another file";
         if (generatedMembers.Contains(type.Name))
             return "has the name of one of its generated members; rename it";
         foreach (SyntaxReference reference in type.DeclaringSyntaxReferences)
