@@ -21,7 +21,7 @@ internal static class CommandLine
         var layerTime = new Option<int>("--layer-time") { Description = "The least time in µs a layer's compute takes per chunk.", DefaultValueFactory = _ => DefaultLayerMicroseconds };
         var placement = new Option<Placement>("--placement") { Description = "What the page pools look like: Fresh, Fragmented or Random.", DefaultValueFactory = _ => Placement.Fragmented };
         var chunk = new Option<int>("--chunk") { Description = "Tokens per prefill chunk, 0 for whole prompts.", DefaultValueFactory = _ => 8192 };
-        var inFlight = new Option<int>("--in-flight") { Description = "Requests the decoder has under way at once.", DefaultValueFactory = _ => 3 };
+        var inFlight = new Option<int>("--in-flight") { Description = "Requests the decoder has under way at once.", DefaultValueFactory = _ => 2 };
         var seed = new Option<int>("--seed") { Description = "Seed of the generated requests, the data and the page pools.", DefaultValueFactory = _ => 1 };
         RequireRange(requests, 1, 1_000_000);
         RequireRange(layers, 1, 1_000);

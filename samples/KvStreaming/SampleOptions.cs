@@ -27,7 +27,7 @@ internal sealed record SampleOptions
 
     public int ChunkTokens { get; init; } = 8192;
 
-    public int InFlight { get; init; } = 3;
+    public int InFlight { get; init; } = 2;
 
     public int Seed { get; init; } = 1;
 

@@ -32,8 +32,8 @@ public sealed class AllocationTests
         using var regions = new RegionTable(4);
         var arguments = new KvTransferArguments
         {
-            Source = regions.Add(RegionState.Local, -1, 0, 0, TPlan.SourcePoolBytes(64), []),
-            Destination = regions.Add(RegionState.Remote, 1, 0, 0, TPlan.DestinationPoolBytes(64), []),
+            Source = regions.Add(RegionState.Local, -1, 0, TPlan.SourcePoolBytes(64), default, default),
+            Destination = regions.Add(RegionState.Remote, 1, 0, TPlan.DestinationPoolBytes(64), default, default),
             SourcePoolPages = 64,
             DestinationPoolPages = 64,
             SourcePages = pages.Handle,

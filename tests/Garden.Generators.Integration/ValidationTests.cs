@@ -14,8 +14,8 @@ public sealed class ValidationTests : IDisposable
 
     public ValidationTests()
     {
-        _source = _regions.Add(RegionState.Local, -1, 0, 0, 100 + Llama70Tp8.PoolBytes(SourcePool), []);
-        _destination = _regions.Add(RegionState.Remote, 1, 0, 0, 200 + Llama70Tp4.PoolBytes(DestinationPool), []);
+        _source = _regions.Add(RegionState.Local, -1, 0, 100 + Llama70Tp8.PoolBytes(SourcePool), default, default);
+        _destination = _regions.Add(RegionState.Remote, 1, 0, 200 + Llama70Tp4.PoolBytes(DestinationPool), default, default);
     }
 
     public void Dispose()
