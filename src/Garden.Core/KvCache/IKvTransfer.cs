@@ -33,8 +33,14 @@ public interface IKvTransfer<TSelf> : ITransferPlan<TSelf>
     /// <summary>Bytes of the sender's pool of <paramref name="pages"/> pages.</summary>
     static abstract long SourcePoolBytes(int pages);
 
+    /// <summary>Bytes of the sender's pool up to the end of its first <paramref name="layers"/> layers: a layer-major pool need not hold the others.</summary>
+    static abstract long SourcePoolBytes(int pages, int layers);
+
     /// <summary>Bytes of the receiver's pool of <paramref name="pages"/> pages.</summary>
     static abstract long DestinationPoolBytes(int pages);
+
+    /// <summary>Bytes of the receiver's pool up to the end of its first <paramref name="layers"/> layers: a layer-major pool need not hold the others.</summary>
+    static abstract long DestinationPoolBytes(int pages, int layers);
 
     /// <summary>Bytes the plan moves; like the units, a function of ranges and ranks only.</summary>
     static abstract long CountBytes(in TSelf plan);

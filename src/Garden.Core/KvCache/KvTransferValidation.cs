@@ -22,8 +22,8 @@ public static class KvTransferValidation
         RequirePages("source", arguments.SourcePages, arguments.SourcePoolPages, TPlan.SourceTokensPerPage, in arguments);
         RequirePages("destination", arguments.DestinationPages, arguments.DestinationPoolPages, TPlan.DestinationTokensPerPage, in arguments);
         validator.RequireImmediate(arguments.Immediate);
-        validator.RequireSource(arguments.Source, arguments.SourceOffset, TPlan.SourcePoolBytes(arguments.SourcePoolPages));
-        validator.RequireDestination(arguments.Destination, arguments.DestinationOffset, TPlan.DestinationPoolBytes(arguments.DestinationPoolPages));
+        validator.RequireSource(arguments.Source, arguments.SourceOffset, TPlan.SourcePoolBytes(arguments.SourcePoolPages, arguments.FirstLayer + arguments.LayerCount));
+        validator.RequireDestination(arguments.Destination, arguments.DestinationOffset, TPlan.DestinationPoolBytes(arguments.DestinationPoolPages, arguments.FirstLayer + arguments.LayerCount));
     }
 
     private static void RequireRank(string side, int rank, int ranks)

@@ -45,13 +45,21 @@ internal static class KvPlanEmitter
         code.Line();
         Method(code, $"public static long SourcePoolBytes(int pages) => pages * {from.Layers * from.BytesPerPage}L;", inline: true);
         code.Line();
+        Method(code, $"public static long SourcePoolBytes(int pages, int layers) => pages * {LayerBytes(from)};", inline: true);
+        code.Line();
         Method(code, $"public static long DestinationPoolBytes(int pages) => pages * {to.Layers * to.BytesPerPage}L;", inline: true);
+        code.Line();
+        Method(code, $"public static long DestinationPoolBytes(int pages, int layers) => pages * {LayerBytes(to)};", inline: true);
         code.Line();
         Method(code, $"public static void Validate(in {name} plan, ref {Root}PlanValidator validator) =>");
         code.Indented($"{Kv}KvTransferValidation.Require<{name}>(in plan._arguments, ref validator);");
         code.Line();
         EmitPair("Acquire", "Retain");
         EmitPair("Release", "Release");
+
+        // A page-major pool holds all layers of a page side by side, so any layer needs the whole pool.
+        static string LayerBytes(KvLayout layout) =>
+            layout.PoolOrder == KvLayout.LayerMajor ? $"(layers * {layout.BytesPerPage}L)" : $"{layout.Layers * layout.BytesPerPage}L";
 
         void EmitPair(string member, string call)
         {

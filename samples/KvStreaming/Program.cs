@@ -1,0 +1,55 @@
+using KvStreaming;
+
+const int Interrupted = 130;
+const int WrongData = 1;
+const int Usage = 2;
+const int DefaultRequests = 64;
+
+using var interrupt = new CancellationTokenSource();
+Console.CancelKeyPress += (_, pressed) =>
+{
+    // The engines end in order; the second Ctrl-C ends the process at once.
+    pressed.Cancel = !interrupt.IsCancellationRequested;
+    interrupt.Cancel();
+};
+
+try
+{
+    return await CommandLine.Create(RunAsync).Parse(args).InvokeAsync(new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, interrupt.Token);
+}
+catch (UsageException exception)
+{
+    Console.Error.WriteLine(exception.Message);
+    return Usage;
+}
+catch (OperationCanceledException) when (interrupt.IsCancellationRequested)
+{
+    Console.Error.WriteLine("Interrupted.");
+    return Interrupted;
+}
+
+static async Task<int> RunAsync(SampleOptions options, CancellationToken cancellationToken)
+{
+    IReadOnlyList<PromptRequest> requests = options.Trace is { } trace
+        ? TraceReader.Read(trace, options.Requests)
+        : new RequestGenerator(options.Seed).Generate(options.Requests ?? DefaultRequests);
+    Console.WriteLine($"seed {options.Seed}, {options.EffectiveLayers} layers, {options.Nics} NICs, {(options.ReorderSeed is { } reorder ? $"out of order with seed {reorder}" : "in order")}, {Summary.Name(options.Placement)} pools");
+    double memcpy = MemcpyCeiling.Measure();
+
+    ModelResult[] results =
+    [
+        await ProgressReport.RunAsync("DeepSeek-V3", requests.Count, progress =>
+            StreamingJob.RunAsync<DeepSeekV3, DeepSeekV3.Transfer>("DeepSeek-V3", DeepSeekV3.TailBytes, options, requests, progress, cancellationToken)),
+        await ProgressReport.RunAsync("Llama-3-70B TP8", requests.Count, progress =>
+            StreamingJob.RunAsync<Llama70B, Llama70B.Transfer>("Llama-3-70B TP8", Llama70B.TailBytes, options, requests, progress, cancellationToken)),
+    ];
+
+    var all = Summary.Of(results, memcpy);
+    Reporter.PrintTable(results, memcpy);
+    Reporter.PrintErrors(results);
+    bool verified = all.Errors == 0 && all.VerifiedBytes == all.Bytes;
+    Console.WriteLine(verified ? $"All {all.Bytes:N0} bytes verified." : "FAILED: the data that arrived are not the data that were sent.");
+    if (options.Json)
+        Console.WriteLine(new JsonReport([.. results.Select(result => Summary.Of([result], memcpy))], options.Seed, options.ReorderSeed, options.Nics).ToJson(all));
+    return verified ? 0 : WrongData;
+}

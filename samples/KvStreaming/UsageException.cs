@@ -1,0 +1,4 @@
+namespace KvStreaming;
+
+/// <summary>The command line or an input file cannot be used; the message is for the user, without a stack trace.</summary>
+internal sealed class UsageException(string message) : Exception(message);
