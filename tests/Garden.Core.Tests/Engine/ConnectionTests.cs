@@ -127,7 +127,8 @@ public sealed class ConnectionTests
         await using EnginePair pair = await EnginePair.CreateAsync();
         Peer back = await pair.Receiver.ConnectAsync(pair.Sender.Address, EnginePair.Limit);
         Peer second = await pair.Sender.ConnectAsync(pair.Receiver.Address, EnginePair.Limit);
-        Assert.Equal(2, second.Epoch - pair.Peer.Epoch + 1);
+        // Each connection with an address, whoever began it, is an epoch.
+        Assert.Equal(pair.Peer.Epoch + 2, second.Epoch);
         await pair.Receiver.SubmitImmediate(back, Immediate.FromNumber(4)).Ended();
         await pair.Sender.SubmitImmediate(second, Immediate.FromNumber(4)).Ended();
         await pair.Sender.GetCounter(4).Reaches(1);
@@ -154,6 +155,19 @@ public sealed class ConnectionTests
         using IDisposable registration = pair.Sender.OnPeerFailed((_, failure) => failed.TrySetResult(failure));
         pair.Network.HoldDeliveries("sender");
         Assert.Contains("heartbeats missed", (await failed.Task.WaitAsync(EnginePair.Limit)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task H2_APeerThatWasGivenUpIsFencedAndMayConnectAgain()
+    {
+        await using EnginePair pair = await EnginePair.CreateAsync(configure: options => options.HeartbeatInterval = TimeSpan.FromMilliseconds(50));
+        pair.Network.Partition("sender", "receiver");
+        await Wait.UntilAsync(() => pair.Peer.State == PeerState.Failed && pair.Receiver.Peers.Count == 0, "both sides give up");
+        pair.Network.Heal("sender", "receiver");
+        Peer again = await pair.Sender.ConnectAsync(pair.Receiver.Address, EnginePair.Limit);
+        Assert.Equal(2, again.Epoch);
+        await pair.Sender.SubmitImmediate(again, Immediate.FromNumber(4)).Ended();
+        await pair.Receiver.GetCounter(4).Reaches(1);
     }
 
     private static string? TakeRefusal(IFabricDomain domain, FabricCompletion completion)

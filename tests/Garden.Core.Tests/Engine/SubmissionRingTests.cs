@@ -8,9 +8,7 @@ public sealed unsafe class SubmissionRingTests
     public void HotStructsHaveTheirSizes()
     {
         Assert.Equal(128, sizeof(SubmissionSlot));
-        Assert.Equal(192, sizeof(RegionEntry));
         Assert.Equal(64, sizeof(CounterEntry));
-        Assert.Equal(64, sizeof(NativeBlock));
         Assert.True(sizeof(PagedWrites) <= SubmissionSlot.MaxInlinePlan);
         Assert.True(sizeof(SingleWrite) <= SubmissionSlot.MaxInlinePlan);
         SubmissionSlot slot;

@@ -6,11 +6,11 @@ public unsafe class RegionTableTests
     public void RowKeepsWhatWasAdded()
     {
         using var table = new RegionTable(8);
-        RegionHandle handle = table.Add(RegionState.Local, -1, 2, 0x1000, 4096, [11, 22]);
+        RegionHandle handle = table.Add(RegionState.Local, -1, 2, 4096, [0x1000], [11, 22]);
         RegionEntry* entry = table.Find(handle);
         Assert.True(entry is not null);
         Assert.Equal((RegionState.Local, -1, 2), (entry->State, entry->Peer, entry->Device));
-        Assert.Equal((0x1000ul, 4096L, 11ul, 22ul), (entry->Address, entry->Length, entry->Keys[0], entry->Keys[1]));
+        Assert.Equal((0x1000ul, 4096L, 11ul, 22ul), (entry->Bases[0], entry->Length, entry->Keys[0], entry->Keys[1]));
         Assert.Equal(1, table.Count);
     }
 
@@ -18,7 +18,7 @@ public unsafe class RegionTableTests
     public void L9_StaleAndForeignHandlesFindNothing()
     {
         using var table = new RegionTable(8);
-        RegionHandle handle = table.Add(RegionState.Local, -1, 0, 0x1000, 4096, [1]);
+        RegionHandle handle = table.Add(RegionState.Local, -1, 0, 4096, [0x1000], [1]);
         Assert.True(table.Remove(handle));
         Assert.False(table.Remove(handle));
         Assert.True(table.Find(handle) is null);
@@ -32,9 +32,9 @@ public unsafe class RegionTableTests
     public void L11_SameMemoryRegisteredAgainIsAnotherRegion()
     {
         using var table = new RegionTable(1);
-        RegionHandle first = table.Add(RegionState.Local, -1, 0, 0x1000, 4096, [1]);
+        RegionHandle first = table.Add(RegionState.Local, -1, 0, 4096, [0x1000], [1]);
         table.Remove(first);
-        RegionHandle second = table.Add(RegionState.Local, -1, 0, 0x1000, 4096, [1]);
+        RegionHandle second = table.Add(RegionState.Local, -1, 0, 4096, [0x1000], [1]);
         Assert.NotEqual(first, second);
         Assert.True(table.Find(first) is null);
         Assert.True(table.Find(second) is not null);
@@ -44,12 +44,12 @@ public unsafe class RegionTableTests
     public void RowsAreReusedLastInLine()
     {
         using var table = new RegionTable(4);
-        RegionHandle[] handles = [.. Enumerable.Range(0, 4).Select(_ => table.Add(RegionState.Local, -1, 0, 1, 1, [1]))];
+        RegionHandle[] handles = [.. Enumerable.Range(0, 4).Select(_ => table.Add(RegionState.Local, -1, 0, 1, [1], [1]))];
         table.Remove(handles[2]);
         table.Remove(handles[0]);
-        Assert.Equal(2, table.Add(RegionState.Local, -1, 0, 1, 1, [1]).Index);
-        Assert.Equal(0, table.Add(RegionState.Local, -1, 0, 1, 1, [1]).Index);
-        PlanException full = Assert.Throws<PlanException>(() => table.Add(RegionState.Local, -1, 0, 1, 1, [1]));
+        Assert.Equal(2, table.Add(RegionState.Local, -1, 0, 1, [1], [1]).Index);
+        Assert.Equal(0, table.Add(RegionState.Local, -1, 0, 1, [1], [1]).Index);
+        PlanException full = Assert.Throws<PlanException>(() => table.Add(RegionState.Local, -1, 0, 1, [1], [1]));
         Assert.Contains("4", full.Message, StringComparison.Ordinal);
     }
 
@@ -60,20 +60,20 @@ public unsafe class RegionTableTests
         var seen = new HashSet<RegionHandle>();
         for (int i = 0; i < RegionHandle.MaxGeneration; i++)
         {
-            RegionHandle handle = table.Add(RegionState.Local, -1, 0, 1, 1, [1]);
+            RegionHandle handle = table.Add(RegionState.Local, -1, 0, 1, [1], [1]);
             Assert.False(handle.IsNone);
             Assert.True(seen.Add(handle));
             table.Remove(handle);
         }
 
-        Assert.Equal(1, table.Add(RegionState.Local, -1, 0, 1, 1, [1]).Generation);
+        Assert.Equal(1, table.Add(RegionState.Local, -1, 0, 1, [1], [1]).Generation);
     }
 
     [Fact]
     public void ClosingRefusesNewTransfersAndCanBeTakenBack()
     {
         using var table = new RegionTable(4);
-        RegionHandle handle = table.Add(RegionState.Local, -1, 0, 1, 100, [1]);
+        RegionHandle handle = table.Add(RegionState.Local, -1, 0, 100, [1], [1]);
         Assert.True(table.TryClose(handle));
         Assert.False(table.TryClose(handle));
         Assert.Throws<PlanException>(() => new PlanValidator(table).RequireSource(handle, 0, 1));
@@ -85,11 +85,11 @@ public unsafe class RegionTableTests
     public void RemovingAPeerTakesItsRegionsOnly()
     {
         using var table = new RegionTable(8);
-        RegionHandle local = table.Add(RegionState.Local, -1, 0, 1, 1, [1]);
-        RegionHandle one = table.Add(RegionState.Remote, 1, 0, 0, 1, [1]);
-        RegionHandle two = table.Add(RegionState.Remote, 2, 0, 0, 1, [1]);
-        RegionHandle oneMore = table.Add(RegionState.Remote, 1, 0, 0, 1, [1]);
-        table.RemovePeer(1);
+        RegionHandle local = table.Add(RegionState.Local, -1, 0, 1, [1], [1]);
+        RegionHandle one = table.Add(RegionState.Remote, 1, 0, 1, [0], [1]);
+        RegionHandle two = table.Add(RegionState.Remote, 2, 0, 1, [0], [1]);
+        RegionHandle oneMore = table.Add(RegionState.Remote, 1, 0, 1, [0], [1]);
+        table.RemovePeer(1, 0);
         Assert.True(table.Find(one) is null && table.Find(oneMore) is null);
         Assert.True(table.Find(local) is not null && table.Find(two) is not null);
         Assert.Equal(2, table.Count);

@@ -19,7 +19,7 @@ public class PlanTests
         Assert.Equal(32, Unsafe.SizeOf<PlanCursor>());
         Assert.Equal(4, Unsafe.SizeOf<RegionHandle>());
         Assert.Equal(4, Unsafe.SizeOf<Immediate>());
-        Assert.Equal(128, Unsafe.SizeOf<RegionEntry>());
+        Assert.Equal(192, Unsafe.SizeOf<RegionEntry>());
         Assert.Equal(64, Unsafe.SizeOf<NativeBlock>());
     }
 

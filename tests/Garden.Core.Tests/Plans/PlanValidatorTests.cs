@@ -11,8 +11,8 @@ public sealed class PlanValidatorTests : IDisposable
 
     public PlanValidatorTests()
     {
-        _source = _table.Add(RegionState.Local, -1, 0, 0x1000, 1000, [1]);
-        _destination = _table.Add(RegionState.Remote, 5, 0, 0, 2000, [1]);
+        _source = _table.Add(RegionState.Local, -1, 0, 1000, [0x1000], [1]);
+        _destination = _table.Add(RegionState.Remote, 5, 0, 2000, [0], [1]);
     }
 
     public void Dispose() => _table.Dispose();

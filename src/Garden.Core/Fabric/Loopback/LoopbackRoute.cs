@@ -21,8 +21,8 @@ internal sealed class LoopbackRoute(int index, string address, LoopbackLink link
     /// <summary>The last pass over the pending deliveries in which a message of this route had to wait.</summary>
     public int MessagesBlockedInPass { get; set; }
 
-    /// <summary>The link's fence epoch when the peer was found: a fence ends the route, also when the way is opened again.</summary>
-    public int FenceEpoch { get; set; }
+    /// <summary>The link's fence epoch when the route was opened: a later fence ends the route for good.</summary>
+    public int FenceEpoch { get; set; } = link.FenceEpoch;
 
     /// <summary>How the route failed, to be told once; Ok while there is nothing to tell.</summary>
     public FabricStatus Untold { get; set; }
