@@ -77,6 +77,19 @@ public sealed class ReferencePlanTests
         Assert.Equal(2 * 2 * 256, Expand<LlamaTp8ToTp4>([0, 2], [0], 4, 15, 2, 0, 1).Sum(write => write.Length));
     }
 
+    [Fact]
+    public void The_examples_of_the_plans_page_hold()
+    {
+        Assert.Equal(640 * 1024, Llama70Tp8.PoolBytes(1));
+        Assert.Equal(1_700_608, Llama70Tp8.PlaneOffset(100, 2, 7, 1) + Llama70Tp8.ElementOffset(3, 0));
+        List<WriteDescriptor> across = Expand<LlamaTp8ToTp4>([4, 2, 7], [0, 3], 10, 0, 48, 0, 80, sourceRank: 5, destinationRank: 2);
+        Assert.Equal((7680, 7680, 1_966_080), (across.Count, across.Sum(write => write.Units), across.Sum(write => write.Length)));
+        List<WriteDescriptor> apart = Expand<Llama70Tp8.Transfer>([4, 2, 7], [0, 3, 9], 10, 0, 48, 0, 80);
+        Assert.Equal((240, 240), (apart.Count, apart.Sum(write => write.Units)));
+        List<WriteDescriptor> together = Expand<Llama70Tp8.Transfer>([4, 5, 6], [0, 1, 2], 10, 0, 48, 0, 80);
+        Assert.Equal((80, 240, 24 * 1024), (together.Count, together.Sum(write => write.Units), together[0].Length));
+    }
+
     private static List<WriteDescriptor> Expand<TPlan>(
         int[] source, int[] destination, int poolPages, int firstToken, int tokens, int firstLayer, int layers,
         Immediate immediate = default, int sourceRank = 0, int destinationRank = 0)

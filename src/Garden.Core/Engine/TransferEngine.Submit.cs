@@ -29,27 +29,28 @@ public sealed partial class TransferEngine
         ThrowIfUnusable();
         var validator = new PlanValidator(Regions);
         TPlan.Validate(in plan, ref validator);
+        int deadline = DeadlineMilliseconds(in options);
         Worker worker = _workers[Math.Max(0, validator.Device)];
-        TransferSource source = Sources.Rent(worker);
-        short token = source.Version;
-        bool acquired = false;
+        TPlan.Acquire(in plan);
+        TransferSource? source = null;
         try
         {
-            TPlan.Acquire(in plan);
-            acquired = true;
-            if (worker.TryEnqueue(in plan, in validator, options.Routing, DeadlineMilliseconds(options), source))
+            source = Sources.Rent(worker);
+            short token = source.Version;
+            if (worker.TryEnqueue(in plan, in validator, options.Routing, deadline, source))
             {
-                acquired = false;
                 transfer = new Transfer(source, token);
                 return true;
             }
         }
-        finally
+        catch
         {
-            if (acquired)
-                TPlan.Release(in plan);
+            // All sources are in use: the plan goes back as it came.
+            TPlan.Release(in plan);
+            throw;
         }
 
+        TPlan.Release(in plan);
         Sources.Return(source);
         transfer = default;
         return false;

@@ -114,10 +114,13 @@ internal sealed unsafe partial class Worker
         }
 
         ReleasePlan(record);
-        if ((record->Flags & TransferFlags.Abandoned) == 0)
+        bool abandoned = (record->Flags & TransferFlags.Abandoned) != 0;
+        int source = record->Source;
+        Exception? failure = null;
+        TransferResult result = default;
+        if (!abandoned)
         {
-            Exception? failure = null;
-            var result = new TransferResult(record->Bytes, record->Writes, record->LanesUsed);
+            result = new TransferResult(record->Bytes, record->Writes, record->LanesUsed);
             if ((record->Flags & TransferFlags.Stopping) != 0)
             {
                 _failures.Remove(index, out failure);
@@ -127,11 +130,14 @@ internal sealed unsafe partial class Worker
                         : new TransferCanceledException(result);
             }
 
-            _engine.CountTransfer(failure);
-            _engine.Sources[record->Source].Complete(result, failure);
         }
 
+        // The record is free before the owner hears of the end, so that what the owner then asks for is true.
         _records.Return(index);
+        if (abandoned)
+            return;
+        _engine.CountTransfer(failure);
+        _engine.Sources[source].Complete(result, failure);
     }
 
     /// <summary>Ends the source although writes are still posted; the record stays until they have ended.</summary>

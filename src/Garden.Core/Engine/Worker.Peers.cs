@@ -94,19 +94,27 @@ internal sealed unsafe partial class Worker
         for (int i = 0; i < peer.LaneCount; i++)
         {
             (int local, int remote) = NicSharding.Lane(i, _nics.Length, address.Nics.Count);
-            Lane* lane = LaneOf(entry, i);
-            lane->Nic = local;
-            lane->RemoteNic = remote;
-            lane->Alive = _nics[local].Alive;
-            lane->Route = lane->Alive ? _nics[local].Domain.OpenRoute(address.Nics[remote]) : -1;
-            if (lane->Alive)
-                _nics[local].Routes[lane->Route] = (index, i);
+            LaneOf(entry, i)->Nic = local;
+            LaneOf(entry, i)->RemoteNic = remote;
+            OpenLane(peer, i);
         }
 
         peer.SignalRegion = _engine.Regions.Add(RegionState.Remote, index, Device, 0, default, default);
         Volatile.Write(ref _peers[index], peer);
         _nextPeerCheck = Math.Min(_nextPeerCheck, Timestamp());
         return peer;
+    }
+
+    private void OpenLane(Peer peer, int index)
+    {
+        Lane* lane = LaneOf(_peerEntries + peer.Index, index);
+        Nic nic = _nics[lane->Nic];
+        lane->Alive = nic.Alive;
+        lane->Route = -1;
+        if (!nic.Alive)
+            return;
+        lane->Route = nic.Domain.OpenRoute(peer.Address.Nics[lane->RemoteNic]);
+        nic.Routes[lane->Route] = (peer.Index, index);
     }
 
     private int TakePeerIndex()
@@ -143,8 +151,8 @@ internal sealed unsafe partial class Worker
         PeerEntry* entry = _peerEntries + peer.Index;
         // Each try takes another lane: one dead NIC on either side does not keep two engines apart.
         Lane* lane = LaneOf(entry, attempt.Tries % entry->LaneCount);
-        if (lane->Alive)
-            _nics[lane->Nic].Domain.TrySend(lane->Route, message, 0);
+        if (lane->Alive && _nics[lane->Nic].Domain.TrySend(lane->Route, message, 0))
+            _nics[lane->Nic].Counters.MessagesSent++;
         attempt.Tries++;
         attempt.NextTry = Timestamp() + Ticks(TimeSpan.FromMilliseconds(Math.Min(20 << Math.Min(attempt.Tries, 4), 200)));
         _nextPeerCheck = Math.Min(_nextPeerCheck, attempt.NextTry);
@@ -267,7 +275,7 @@ internal sealed unsafe partial class Worker
         PeerEntry* entry = _peerEntries + peer.Index;
         entry->Ready = false;
         for (int i = 0; i < entry->LaneCount; i++)
-            CloseLane(LaneOf(entry, i), fence: true);
+            CloseLane(LaneOf(entry, i), fence: state == PeerState.Failed);
         for (int i = 0; i < _records.Used; i++)
         {
             if ((_records[i]->Flags & TransferFlags.InUse) != 0 && _records[i]->Peer == peer.Index)
@@ -302,6 +310,13 @@ internal sealed unsafe partial class Worker
             return;
         PeerEntry* entry = _peerEntries + origin.Peer;
         CloseLane(LaneOf(entry, origin.Lane), fence: false);
+        if (peer.State == PeerState.Connecting)
+        {
+            // Who is not there yet may come: the deadline of the attempt decides, not the first answer.
+            OpenLane(peer, origin.Lane);
+            return;
+        }
+
         if (LiveLanes(entry) == 0)
             FailPeer(peer, $"The last lane to {peer.Address} ended as {status}{(code == 0 ? "" : $" (provider code {code})")}: {FabricErrors.Advice(status)}");
     }

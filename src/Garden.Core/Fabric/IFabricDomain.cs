@@ -34,7 +34,10 @@ public interface IFabricDomain : IDisposable
     /// <summary>Forgets a route. Writes still posted on it are reported as <see cref="FabricStatus.Flushed"/> or as they ended.</summary>
     void CloseRoute(int route);
 
-    /// <summary>Fences a peer out: when it returns, nothing that was sent over this route's reverse direction can land here any more.</summary>
+    /// <summary>
+    /// Fences a peer out: when it returns, nothing lands here any more that goes over a route the peer has open now. Its operations
+    /// on such routes end as <see cref="FabricStatus.RouteDown"/>; a route that it opens later is a new connection and passes.
+    /// </summary>
     void FencePeer(int route);
 
     /// <summary>

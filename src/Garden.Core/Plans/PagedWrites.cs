@@ -117,7 +117,15 @@ public readonly struct PagedWrites : ITransferPlan<PagedWrites>
     public static void Acquire(in PagedWrites plan)
     {
         plan.SourcePages.Retain();
-        plan.DestinationPages.Retain();
+        try
+        {
+            plan.DestinationPages.Retain();
+        }
+        catch
+        {
+            plan.SourcePages.Release();
+            throw;
+        }
     }
 
     /// <inheritdoc/>

@@ -97,7 +97,7 @@ internal static class KvLayoutRules
 
     private static void CheckSize(KvLayout layout, List<KvViolation> found)
     {
-        // Plain doubles and decimals would do for the comparison; decimals also give an exact number for the message.
+        // Decimals hold the product of any four dimensions exactly, for the comparison and for the message.
         decimal token = (decimal)layout.PlaneCount * layout.LocalKvHeads * layout.HeadSize * layout.ElementBytes;
         decimal page = token * layout.TokensPerPage;
         if (token > int.MaxValue)

@@ -21,7 +21,8 @@ internal static class KvMetadata
     [
         "Layers", "SourceLayoutHash", "DestinationLayoutHash", "SourceTokensPerPage", "DestinationTokensPerPage",
         "SourceTensorParallel", "DestinationTensorParallel", "Arguments", "Create", "SourcePoolBytes",
-        "DestinationPoolBytes", "Validate", "CountUnits", "CountBytes", "Expand", "Acquire", "Release", "Heads",
+        "DestinationPoolBytes", "Validate", "CountUnits", "CountBytes", "Expand", "Acquire", "Release", "HeadsOf",
+        "FirstPageOf", "PagesOf", "PartsOf", "RunBytesOf",
     ];
 
     /// <summary>The arguments of the attribute; null when one of them does not compile, which is not for us to report.</summary>

@@ -36,6 +36,27 @@ public class LoopbackBehaviorTests
     }
 
     [Fact]
+    public void H3_WhatArrivedBeforeArmingRefusesToArm()
+    {
+        using var pair = new LoopbackPair();
+        Assert.True(pair.B.Domain.TryArm(out _));
+        long wakes = pair.B.Signal.Wakes;
+        pair.A.Post(new FabricWrite { Route = pair.There, Immediate = 1 });
+        Assert.Equal(wakes + 1, pair.B.Signal.Wakes);
+        Assert.False(pair.B.Domain.TryArm(out _));
+        Assert.False(pair.A.Domain.TryArm(out _));
+        pair.Both();
+        Assert.True(pair.B.Domain.TryArm(out _));
+        Assert.True(pair.A.Domain.TryArm(out _));
+        pair.B.Step();
+
+        // An awake receiver is not woken.
+        wakes = pair.B.Signal.Wakes;
+        pair.A.Post(new FabricWrite { Route = pair.There, Immediate = 1 });
+        Assert.Equal(wakes, pair.B.Signal.Wakes);
+    }
+
+    [Fact]
     public void CompletionsOfOneContextAreMerged()
     {
         using var pair = new LoopbackPair();

@@ -167,6 +167,21 @@ public class LoopbackFaultTests
     }
 
     [Fact]
+    public void L8_RouteFromBeforeAFenceStaysDeadAfterTheWayIsOpenedAgain()
+    {
+        using var pair = new LoopbackPair();
+        pair.B.Domain.FencePeer(pair.Back);
+        pair.B.Domain.OpenRoute("a/0");
+        pair.A.Post(pair.A.Write(pair.There, 0, pair.B, 0, 8, immediate: 1));
+        pair.Until(() => pair.A.EndedTotal == 1 && pair.A.FailedRoutes == 1);
+        Assert.Equal(1, pair.A.Ended[FabricStatus.RouteDown]);
+        int route = pair.A.Domain.OpenRoute("b/0");
+        pair.A.Post(pair.A.Write(route, 0, pair.B, 0, 8, immediate: 2));
+        pair.Until(() => pair.B.ImmediateTotal == 1);
+        Assert.Equal([2u], pair.B.Order);
+    }
+
+    [Fact]
     public void RouteOpenedBeforeItsPeerWorksOnceThePeerIsThere()
     {
         using var harness = new LoopbackHarness();

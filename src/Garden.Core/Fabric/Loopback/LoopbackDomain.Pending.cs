@@ -45,7 +45,7 @@ internal sealed unsafe partial class LoopbackDomain
         FabricStatus status = FabricStatus.RouteDown;
         void* copy = null;
         _section.Enter();
-        if (Admit(route, route.Target!, route.Link.FenceEpoch) != Admission.Down)
+        if (Admit(route, route.Target!) != Admission.Down)
         {
             status = Locate(in write, route.Target!, staged: false, out byte* source, out _);
             if (status == FabricStatus.Ok && write.Length != 0)
@@ -88,7 +88,6 @@ internal sealed unsafe partial class LoopbackDomain
         operation.Write = write;
         operation.Staged = staged;
         operation.IsMessage = isMessage;
-        operation.FenceEpoch = route.Link.FenceEpoch;
         operation.Due = DueTime(Math.Max(0, write.Length));
         operation.ReleasePoll = _poll + (_random?.Next(1, ReorderPolls + 1) ?? 0);
         _order[_pendingCount++] = slot;
@@ -144,7 +143,7 @@ internal sealed unsafe partial class LoopbackDomain
     private bool TryDeliverPending(ref PendingOperation operation, long now)
     {
         LoopbackRoute route = _routes[operation.Write.Route]!;
-        if (Admit(route, route.Target!, operation.FenceEpoch) == Admission.Down)
+        if (Admit(route, route.Target!) == Admission.Down)
         {
             Report(route, in operation, FailDown(route));
             return true;
@@ -154,8 +153,8 @@ internal sealed unsafe partial class LoopbackDomain
             return false;
         FabricStatus status = FabricStatus.Ok;
         bool done = operation.Due <= now && operation.ReleasePoll <= _poll && (operation.IsMessage
-            ? TryDeliverMessage(route, operation.Staged, (int)operation.Write.Length, operation.FenceEpoch, out status)
-            : TryDeliver(route, in operation.Write, operation.FenceEpoch, operation.Staged != 0, out status));
+            ? TryDeliverMessage(route, operation.Staged, (int)operation.Write.Length, out status)
+            : TryDeliver(route, in operation.Write, operation.Staged != 0, out status));
         if (done)
             Report(route, in operation, status);
         else if (operation.IsMessage)
@@ -178,7 +177,6 @@ internal sealed unsafe partial class LoopbackDomain
         else if (status != FabricStatus.Ok)
         {
             // It was reported as sent: like a broken connection, the route tells that something was lost.
-            route.IsBroken = true;
             NoteFailure(route, status);
         }
     }

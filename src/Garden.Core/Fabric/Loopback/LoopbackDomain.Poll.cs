@@ -27,7 +27,7 @@ internal sealed unsafe partial class LoopbackDomain
         {
             fixed (byte* bytes = message)
             {
-                if (!TryDeliverMessage(open, (nint)bytes, message.Length, open.Link.FenceEpoch, out FabricStatus status))
+                if (!TryDeliverMessage(open, (nint)bytes, message.Length, out FabricStatus status))
                     return false;
                 _completions.AddMessage(context, route, status);
             }
@@ -75,7 +75,7 @@ internal sealed unsafe partial class LoopbackDomain
     private bool HasOwn =>
         _completions.Count != 0 || _untoldRoutes != 0 || (_port.State == LoopbackPortState.Failed && !_failureTold);
 
-    private bool TryDeliverMessage(LoopbackRoute route, nint bytes, int length, int fenceEpoch, out FabricStatus status)
+    private bool TryDeliverMessage(LoopbackRoute route, nint bytes, int length, out FabricStatus status)
     {
         LoopbackPort target = route.Target!;
         status = FabricStatus.Ok;
@@ -93,7 +93,7 @@ internal sealed unsafe partial class LoopbackDomain
         }
 
         _section.Enter();
-        Admission admission = Admit(route, target, fenceEpoch);
+        Admission admission = Admit(route, target);
         bool landed = granted && admission == Admission.Open;
         if (landed)
         {
@@ -199,7 +199,7 @@ internal sealed unsafe partial class LoopbackDomain
             ref PendingOperation operation = ref _operations[_order[i]];
             LoopbackRoute route = _routes[operation.Write.Route]!;
             LoopbackPort target = route.Target!;
-            Admission admission = Admit(route, target, operation.FenceEpoch);
+            Admission admission = Admit(route, target);
             if (admission == Admission.Down)
                 return true;
             if (_random is null && (operation.IsMessage ? route.MessagesBlockedInPass : route.WritesBlockedInPass) == _pass)

@@ -76,7 +76,7 @@ internal sealed unsafe partial class LoopbackDomain
         {
             if (chunk[0].Length <= DeliverySection.MostBytes)
                 done = DeliverChunk(route, chunk, immediates);
-            else if (TryDeliver(route, in chunk[0], route.Link.FenceEpoch, staged: false, out FabricStatus status))
+            else if (TryDeliver(route, in chunk[0], staged: false, out FabricStatus status))
             {
                 _completions.AddWrite(chunk[0].Context, route.Index, status);
                 done = 1;
@@ -95,7 +95,7 @@ internal sealed unsafe partial class LoopbackDomain
         LoopbackPort target = route.Target!;
         int landed = 0, done = 0, granted = 0;
         _section.Enter();
-        Admission admission = Admit(route, target, route.Link.FenceEpoch);
+        Admission admission = Admit(route, target);
         if (admission == Admission.Open)
         {
             if (immediates != 0)
@@ -135,14 +135,14 @@ internal sealed unsafe partial class LoopbackDomain
     }
 
     /// <summary>Delivers one write of any length, a section per MiB. False: it has to wait, and begins again next time.</summary>
-    private bool TryDeliver(LoopbackRoute route, in FabricWrite write, int fenceEpoch, bool staged, out FabricStatus status)
+    private bool TryDeliver(LoopbackRoute route, in FabricWrite write, bool staged, out FabricStatus status)
     {
         LoopbackPort target = route.Target!;
         status = FabricStatus.Ok;
         if (write.Immediate != 0 && target.Ring.Reserve(1) == 0)
         {
             // A receiver that is gone gives no credits back.
-            if (Admit(route, target, fenceEpoch) != Admission.Down)
+            if (Admit(route, target) != Admission.Down)
                 return false;
             status = FailDown(route);
             return true;
@@ -154,7 +154,7 @@ internal sealed unsafe partial class LoopbackDomain
         do
         {
             _section.Enter();
-            admission = Admit(route, target, fenceEpoch);
+            admission = Admit(route, target);
             byte* source = null, destination = null;
             if (admission == Admission.Open)
                 status = Locate(in write, target, staged, out source, out destination);
@@ -189,10 +189,10 @@ internal sealed unsafe partial class LoopbackDomain
     /// Whether the way is open. What is delivered depends on it inside the section only, so that whoever closes the way waits
     /// for what this let through; outside it is a hint.
     /// </summary>
-    private Admission Admit(LoopbackRoute route, LoopbackPort target, int fenceEpoch)
+    private Admission Admit(LoopbackRoute route, LoopbackPort target)
     {
         LoopbackLink link = route.Link;
-        if (_port.State != LoopbackPortState.Up || target.State != LoopbackPortState.Up || link.IsCut || link.FenceEpoch != fenceEpoch || route.IsBroken)
+        if (_port.State != LoopbackPortState.Up || target.State != LoopbackPortState.Up || link.IsCut || link.FenceEpoch != route.FenceEpoch || route.HasFailed)
             return Admission.Down;
         return target.IsHeld ? Admission.Held : Admission.Open;
     }
@@ -238,7 +238,7 @@ internal sealed unsafe partial class LoopbackDomain
 
     private FabricStatus FailDown(LoopbackRoute route)
     {
-        // A partition may heal, and a failed NIC is told of as a whole: the route itself is not gone.
+        // A partition may heal, and a failed NIC is told of as a whole; in all other cases the route is gone for good.
         if (_port.State == LoopbackPortState.Up && !route.Link.IsPartitioned)
             NoteFailure(route, FabricStatus.RouteDown);
         return DownStatus;

@@ -126,8 +126,9 @@ internal sealed partial class LoopbackDomain : IFabricDomain
     /// <inheritdoc/>
     public void FencePeer(int route)
     {
-        if (FindRoute(route) is { } open)
-            _network.Fence(_port, open.Address);
+        // A route without a target has heard of nobody, and nobody it could name has sent anything.
+        if (FindRoute(route) is { Target: { } peer })
+            _network.Fence(_port, peer);
     }
 
     /// <inheritdoc/>
@@ -169,7 +170,13 @@ internal sealed partial class LoopbackDomain : IFabricDomain
             return true;
         LoopbackLink link = route.Link;
         route.Target = _network.Resolve(_port, route.Address, route.Index, ref link);
-        route.Link = link;
+        if (link != route.Link)
+        {
+            // A new wire: fences since its beginning end this route like any that was opened before them.
+            route.Link = link;
+            route.FenceEpoch = 0;
+        }
+
         return route.Target is not null;
     }
 

@@ -2,12 +2,11 @@ namespace Garden.Fabric.Loopback;
 
 /// <summary>The wire from one NIC to another: what lies between them besides the NICs' own states.</summary>
 /// <remarks>
-/// Changed under the network's lock, read by the sender inside its section. The fence epoch counts fences: a write posted
-/// before one must not land after it, even when the receiver has opened the way again in between.
+/// Changed under the network's lock, read by the sender inside its section. The fence epoch counts fences: what goes over a
+/// route from before one must not land after it. A route opened later is a new connection and passes.
 /// </remarks>
 internal sealed class LoopbackLink(string source, string destination, LoopbackPort sender)
 {
-    private volatile bool _fenced;
     private volatile bool _partitioned;
     private volatile bool _blocked;
     private volatile int _fenceEpoch;
@@ -19,7 +18,7 @@ internal sealed class LoopbackLink(string source, string destination, LoopbackPo
 
     public LoopbackPort Sender { get; } = sender;
 
-    public bool IsCut => _fenced || _partitioned;
+    public bool IsCut => _partitioned;
 
     public bool IsPartitioned
     {
@@ -43,11 +42,5 @@ internal sealed class LoopbackLink(string source, string destination, LoopbackPo
         set => _receiverRoute = value;
     }
 
-    public void Fence()
-    {
-        _fenced = true;
-        _fenceEpoch++;
-    }
-
-    public void Unfence() => _fenced = false;
+    public void Fence() => _fenceEpoch++;
 }

@@ -79,17 +79,13 @@ public sealed partial class LoopbackNetwork
         Regions.Recycle(localKey);
     }
 
-    /// <summary>The wire to an address, which also opens the way back after a fence.</summary>
+    /// <summary>The wire to an address.</summary>
     internal LoopbackLink OpenLink(LoopbackPort sender, string remote, int route)
     {
         lock (_lock)
         {
             if (_byAddress.TryGetValue(remote, out LoopbackPort? peer))
-            {
-                LoopbackLink back = LinkOf(peer, sender.Address);
-                back.Unfence();
-                back.ReceiverRoute = route;
-            }
+                LinkOf(peer, sender.Address).ReceiverRoute = route;
 
             return LinkOf(sender, remote);
         }
@@ -121,14 +117,13 @@ public sealed partial class LoopbackNetwork
         }
     }
 
-    /// <summary>Fences a sender out of a receiver until the receiver opens a route to it again.</summary>
-    internal void Fence(LoopbackPort receiver, string sender)
+    /// <summary>Ends every route a sender has to a receiver: what went over them cannot land any more.</summary>
+    internal void Fence(LoopbackPort receiver, LoopbackPort peer)
     {
-        LoopbackPort? peer;
         lock (_lock)
         {
-            // A NIC that is not attached has sent nothing, and one attached later is another peer.
-            if (!_byAddress.TryGetValue(sender, out peer))
+            // A NIC that was detached sends nothing any more, and one attached later at its address is another peer.
+            if (!_byAddress.TryGetValue(peer.Address, out LoopbackPort? attached) || attached != peer)
                 return;
             LinkOf(peer, receiver.Address).Fence();
         }

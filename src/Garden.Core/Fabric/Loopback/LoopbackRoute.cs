@@ -21,13 +21,13 @@ internal sealed class LoopbackRoute(int index, string address, LoopbackLink link
     /// <summary>The last pass over the pending deliveries in which a message of this route had to wait.</summary>
     public int MessagesBlockedInPass { get; set; }
 
-    /// <summary>True when a write that was reported as sent could not be delivered; nothing goes over the route any more.</summary>
-    public bool IsBroken { get; set; }
+    /// <summary>The link's fence epoch when the route was opened: a later fence ends the route for good.</summary>
+    public int FenceEpoch { get; set; } = link.FenceEpoch;
 
     /// <summary>How the route failed, to be told once; Ok while there is nothing to tell.</summary>
     public FabricStatus Untold { get; set; }
 
-    /// <summary>True when the route's failure was told or waits to be.</summary>
+    /// <summary>True when the route is gone for good, which is told once; nothing goes over it any more.</summary>
     public bool HasFailed { get; set; }
 
     /// <summary>True when the target got something in this call and is to be woken at its end.</summary>

@@ -14,8 +14,5 @@ internal struct PendingOperation
     /// <summary>The poll from which on it may go, when deliveries are reordered.</summary>
     public long ReleasePoll;
 
-    /// <summary>The link's fence epoch when it was posted.</summary>
-    public int FenceEpoch;
-
     public bool IsMessage;
 }

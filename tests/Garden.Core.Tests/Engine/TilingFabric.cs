@@ -1,0 +1,85 @@
+using Garden.Fabric;
+
+namespace Garden.Core.Tests.Engine;
+
+/// <summary>Logs every write instead of copying it, so that lengths beyond memory can be tested; messages pass.</summary>
+internal sealed class TilingFabric(IFabric inner) : IFabric
+{
+    private readonly Lock _lock = new();
+    private readonly List<(ulong Address, long Length)> _tiles = [];
+
+    public string Name => inner.Name;
+
+    public long Units { get; private set; }
+
+    public IReadOnlyList<IFabricDomain> Open(FabricOpenContext context) => [.. inner.Open(context).Select(domain => new Domain(this, domain))];
+
+    public void AssertTiles(ulong start, long length)
+    {
+        ulong next = start;
+        foreach ((ulong address, long bytes) in _tiles.OrderBy(tile => tile.Address))
+        {
+            Assert.Equal(next, address);
+            next += (ulong)bytes;
+        }
+
+        Assert.Equal(start + (ulong)length, next);
+    }
+
+    private sealed class Domain(TilingFabric owner, IFabricDomain inner) : IFabricDomain
+    {
+        private readonly Queue<ulong> _contexts = new();
+
+        public string Address => inner.Address;
+
+        public FabricCapabilities Capabilities => inner.Capabilities;
+
+        public int WaitDescriptor => inner.WaitDescriptor;
+
+        public RegionKeys Register(nint address, long length, MemoryKind kind) => inner.Register(address, length, kind);
+
+        public void Unregister(RegionKeys keys) => inner.Unregister(keys);
+
+        public int OpenRoute(string remoteAddress) => inner.OpenRoute(remoteAddress);
+
+        public void CloseRoute(int route) => inner.CloseRoute(route);
+
+        public void FencePeer(int route) => inner.FencePeer(route);
+
+        public int PostWrites(ReadOnlySpan<FabricWrite> writes)
+        {
+            lock (owner._lock)
+            {
+                foreach (ref readonly FabricWrite write in writes)
+                {
+                    Assert.InRange(write.Length, 1, Capabilities.MaxWriteLength);
+                    owner._tiles.Add((write.LocalAddress, write.Length));
+                    owner.Units += Immediate.FromBits(write.Immediate).Units;
+                    _contexts.Enqueue(write.Context);
+                }
+            }
+
+            return writes.Length;
+        }
+
+        public bool TrySend(int route, ReadOnlySpan<byte> message, ulong context) => inner.TrySend(route, message, context);
+
+        public int Poll(Span<FabricCompletion> completions)
+        {
+            int count = 0;
+            while (count < completions.Length && _contexts.TryDequeue(out ulong context))
+                completions[count++] = new FabricCompletion { Kind = FabricCompletionKind.Write, Context = context, Count = 1 };
+            return count + inner.Poll(completions[count..]);
+        }
+
+        public void ReturnMessage(in FabricCompletion message) => inner.ReturnMessage(in message);
+
+        public bool TryArm(out long dueTimestamp)
+        {
+            dueTimestamp = long.MaxValue;
+            return _contexts.Count == 0 && inner.TryArm(out dueTimestamp);
+        }
+
+        public void Dispose() => inner.Dispose();
+    }
+}
