@@ -3,6 +3,7 @@ using Garden.Fabric.Loopback;
 namespace Garden.Core.Tests.Engine;
 
 /// <summary>Engines without threads: what the worker does is deterministic here, and what it allocates is countable.</summary>
+[Collection(Memory.NativeListsCollection.Name)]
 public sealed class CallerDrivenTests
 {
     [Fact]
