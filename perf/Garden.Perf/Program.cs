@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Garden.Perf;
 using Garden.Perf.Engine;
+using Garden.Perf.Kv;
 
 var json = new Option<bool>("--json") { Description = "One JSON object a row.", Recursive = true };
 var only = new Option<string?>("--only") { Description = "Run only the scenarios whose name contains this." };
@@ -30,4 +31,10 @@ engine.SetAction(async (parse, _) =>
 
     return 0;
 });
-return await new RootCommand("garden-perf: measures Garden and prints each figure's ceiling beside it.") { engine, json }.Parse(args).InvokeAsync();
+var kv = new Command("kv", "KV-cache streaming: what layer-wise streaming adds to the time to first token, against sending everything at the end.");
+kv.SetAction(async (parse, _) =>
+{
+    await KvScenario.RunAsync(new Report(parse.GetValue(json)));
+    return 0;
+});
+return await new RootCommand("garden-perf: measures Garden and prints each figure's ceiling beside it.") { engine, kv, json }.Parse(args).InvokeAsync();
