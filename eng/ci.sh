@@ -66,7 +66,7 @@ if [[ -d samples/KvStreaming ]]; then
     step "sample: KvStreaming, 4 NICs out of order" kv_sample --requests 4 --nics 4 --reorder --json
     step "sample: KvStreaming notices a corrupted byte" must_fail kv_sample --requests 4 --corrupt
 fi
-if [[ -f perf/Garden.Perf/Garden.Perf.csproj ]]; then
+if [[ -f perf/allocation-budgets.json ]]; then
     step "allocation budgets" dotnet run -c Release --no-build --project perf/Garden.Perf -- budgets
 fi
 

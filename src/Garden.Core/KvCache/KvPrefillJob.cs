@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Garden.Fabric;
 
 namespace Garden.KvCache;
 
@@ -166,8 +167,8 @@ public sealed class KvPrefillJob<TTransfer> : IAsyncDisposable
         KvDrain drain = await EndAsync().ConfigureAwait(false);
         if (StopCause is OperationCanceledException or PeerFailedException)
             throw StopCause;
-        if ((StopCause ?? Decoder.Failure ?? drain.Failure) is { } failure)
-            throw failure is GardenException ? failure : new GardenException($"The job of request {Sequence} failed: {failure.Message}", failure);
+        if ((Decoder.Failure ?? StopCause ?? drain.Failure) is { } failure)
+            throw Named(failure);
         if (!drain.Complete)
             throw new TransferNotDrainedException(_pump.Transfers.Length, new TimeoutException($"The writes did not end within {_prefiller.Options.DrainDeadline}."));
         if (_lastLayerDone != 0)
@@ -203,6 +204,15 @@ public sealed class KvPrefillJob<TTransfer> : IAsyncDisposable
         // Registrations of the model loop must not run on the caller, which may be the protocol's loop.
         _ = _cancelled.CancelAsync();
     }
+
+    /// <summary>The failure as the model loop should see it.</summary>
+    private GardenException Named(Exception failure) => failure switch
+    {
+        // The write's end may be known a moment before the peer's.
+        FabricException { Status: FabricStatus.RouteDown } => new PeerFailedException(Decoder.Address, failure.Message, failure),
+        GardenException garden => garden,
+        _ => new GardenException($"The job of request {Sequence} failed: {failure.Message}", failure),
+    };
 
     private async Task<KvDrain> EndAsync()
     {

@@ -3,6 +3,7 @@ using Garden.Fabric.Loopback;
 
 namespace Garden.Core.Tests.Engine;
 
+[Collection(Memory.NativeListsCollection.Name)]
 public sealed class LifetimeTests
 {
     [Fact]

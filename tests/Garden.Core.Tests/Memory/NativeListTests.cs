@@ -3,7 +3,7 @@ using Garden.Testing;
 namespace Garden.Core.Tests.Memory;
 
 /// <summary>Tests that rent native blocks run one after another: they look at the process-wide count of rented ones.</summary>
-[CollectionDefinition(Name)]
+[CollectionDefinition(Name, DisableParallelization = true)]
 public sealed class NativeListsCollection
 {
     public const string Name = "native lists";
