@@ -73,6 +73,16 @@ internal sealed unsafe class SubmissionRing : IDisposable
         return Volatile.Read(ref slot->Sequence) == _positions.Head + 1 ? slot : null;
     }
 
+    /// <summary>Consumer: as <see cref="Peek"/> but only whether there is one; also touches the slot's second line, so that both lines of a new request travel at once.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool IsEmpty()
+    {
+        SubmissionSlot* slot = _slots + (_positions.Head & _mask);
+        // Safe: a slot has two cache lines of 64 bytes.
+        _ = Volatile.Read(ref *((long*)slot + 8));
+        return Volatile.Read(ref slot->Sequence) != _positions.Head + 1;
+    }
+
     /// <summary>Consumer: frees the slot that <see cref="Peek"/> gave.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Advance(SubmissionSlot* slot)

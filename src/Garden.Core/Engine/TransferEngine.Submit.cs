@@ -37,7 +37,7 @@ public sealed partial class TransferEngine
         {
             source = Sources.Rent(worker);
             short token = source.Version;
-            if (worker.TryEnqueue(in plan, in validator, options.Routing, deadline, source))
+            if (_ports[worker.Device].TryEnqueue(in plan, in validator, options.Routing, deadline, source))
             {
                 transfer = new Transfer(source, token);
                 return true;

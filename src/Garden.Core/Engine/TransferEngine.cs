@@ -13,6 +13,7 @@ public sealed partial class TransferEngine : IAsyncDisposable
 {
     private readonly ILogger _logger;
     private readonly Worker[] _workers;
+    private readonly SubmissionPort[] _ports;
     private readonly ConcurrentDictionary<MemoryRegion, bool> _memoryRegions = new();
     private readonly ConcurrentDictionary<Action<Peer>, bool> _readyHandlers = new();
     private readonly ConcurrentDictionary<Action<Peer, PeerFailedException>, bool> _endedHandlers = new();
@@ -20,8 +21,6 @@ public sealed partial class TransferEngine : IAsyncDisposable
     private readonly GardenMetrics.Registration _metrics;
     private Task? _disposal;
     private EngineFaultedException? _fault;
-    private long _completed;
-    private long _failed;
     private long _leakedWrites;
     private long _droppedMessages;
     private int _disposed;
@@ -51,6 +50,7 @@ public sealed partial class TransferEngine : IAsyncDisposable
         }
 
         _workers = [.. workers];
+        _ports = [.. workers.Select(static worker => worker.Port)];
         Devices = [.. workers.Select(static worker => new EngineDevice(worker))];
         _metrics = GardenMetrics.Register(this);
         foreach (Worker worker in _workers)
@@ -87,8 +87,8 @@ public sealed partial class TransferEngine : IAsyncDisposable
 
     /// <summary>What the engine has done and holds.</summary>
     public EngineStatistics GetStatistics() => new(
-        Volatile.Read(ref _completed),
-        Volatile.Read(ref _failed),
+        _workers.Sum(static worker => worker.CompletedTransfers),
+        _workers.Sum(static worker => worker.FailedTransfers),
         Sources.Outstanding,
         _workers.Sum(static worker => worker.ActiveTransfers),
         Volatile.Read(ref _leakedWrites),
@@ -241,14 +241,6 @@ public sealed partial class TransferEngine : IAsyncDisposable
         {
             GardenLog.CallbackFailed(_logger, "counter callback", exception);
         }
-    }
-
-    internal void CountTransfer(Exception? failure)
-    {
-        if (failure is null)
-            Interlocked.Increment(ref _completed);
-        else
-            Interlocked.Increment(ref _failed);
     }
 
     internal void CountLeak(int writes) => Interlocked.Add(ref _leakedWrites, writes);

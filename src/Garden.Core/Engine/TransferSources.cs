@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.Extensions.ObjectPool;
 
 namespace Garden;
@@ -10,7 +11,7 @@ internal sealed class TransferSources
     private readonly int _capacity;
     private TransferSource[] _table = new TransferSource[64];
     private int _count;
-    private long _outstanding;
+    private PaddedCount _outstanding;
 
     public TransferSources(int capacity)
     {
@@ -20,21 +21,21 @@ internal sealed class TransferSources
     }
 
     /// <summary>Sources rented and not yet consumed: zero when every transfer was awaited, read or forgotten.</summary>
-    public long Outstanding => Volatile.Read(ref _outstanding);
+    public long Outstanding => Volatile.Read(ref _outstanding.Value);
 
     public TransferSource this[int index] => Volatile.Read(ref _table)[index];
 
     public TransferSource Rent(Worker worker)
     {
         TransferSource source = _pool.Get();
-        Interlocked.Increment(ref _outstanding);
+        Interlocked.Increment(ref _outstanding.Value);
         source.Worker = worker;
         return source;
     }
 
     public void Return(TransferSource source)
     {
-        Interlocked.Decrement(ref _outstanding);
+        Interlocked.Decrement(ref _outstanding.Value);
         _pool.Return(source);
     }
 
@@ -55,6 +56,14 @@ internal sealed class TransferSources
             _table[_count++] = source;
             return source;
         }
+    }
+
+    /// <summary>Submitters write it with every request; the worker reads the table beside it with every completion.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    private struct PaddedCount
+    {
+        [FieldOffset(128)]
+        public long Value;
     }
 
     private sealed class Policy(TransferSources owner) : PooledObjectPolicy<TransferSource>

@@ -6,6 +6,8 @@ namespace Garden;
 internal sealed unsafe partial class Worker
 {
     private readonly Dictionary<int, Exception> _failures = [];
+    private long _completedTransfers;
+    private long _failedTransfers;
 
     private bool PollCompletions()
     {
@@ -136,7 +138,7 @@ internal sealed unsafe partial class Worker
         _records.Return(index);
         if (abandoned)
             return;
-        _engine.CountTransfer(failure);
+        CountTransfer(failure);
         _engine.Sources[source].Complete(result, failure);
     }
 
@@ -149,8 +151,16 @@ internal sealed unsafe partial class Worker
         _failures.Remove(index);
         record->Flags |= TransferFlags.Abandoned | TransferFlags.Stopping;
         ReleasePlan(record);
-        _engine.CountTransfer(cause);
+        CountTransfer(cause);
         _engine.Sources[record->Source].Complete(new TransferResult(record->Bytes, record->Writes, record->LanesUsed), cause);
+    }
+
+    private void CountTransfer(Exception? failure)
+    {
+        if (failure is null)
+            _completedTransfers++;
+        else
+            _failedTransfers++;
     }
 
     private static void* PlanOf(TransferRecord* record) => record->Block == 0 ? record->Plan : NativeBlock.Items(record->Block);

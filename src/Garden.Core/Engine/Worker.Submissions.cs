@@ -6,40 +6,10 @@ namespace Garden;
 /// <summary>From the ring to expansion.</summary>
 internal sealed unsafe partial class Worker
 {
-    /// <summary>Ring positions are taken in order; a command that must come after a submission waits for its position.</summary>
-    public long RingTail => _ring.Tail;
+    /// <summary>What submitters use.</summary>
+    public SubmissionPort Port { get; }
 
-    /// <summary>Producer: puts a validated plan into the ring; false when it is full. The plan was acquired; it is released here only on success by the worker.</summary>
-    public bool TryEnqueue<TPlan>(in TPlan plan, in PlanValidator validator, LaneRouting routing, int deadlineMilliseconds, TransferSource source)
-        where TPlan : unmanaged, ITransferPlan<TPlan>
-    {
-        if (!_ring.TryClaim(out SubmissionSlot* slot, out long position))
-            return false;
-        slot->Operations = PlanOperations.Of<TPlan>.Instance;
-        slot->SourceMask = validator.SourceMask;
-        slot->Source = source.Index;
-        slot->Peer = validator.Peer < 0 ? -1 : validator.Peer;
-        slot->Routing = routing.Kind;
-        slot->Lane = (byte)routing.Lane;
-        slot->DeadlineMilliseconds = deadlineMilliseconds;
-        if (sizeof(TPlan) <= SubmissionSlot.MaxInlinePlan)
-        {
-            slot->PlanInBlock = 0;
-            // Safe: the plan fits the slot's plan bytes, as just checked.
-            *(TPlan*)slot->Plan = plan;
-        }
-        else
-        {
-            slot->PlanInBlock = 1;
-            *(ulong*)slot->Plan = NativeBlock.Rent(1, sizeof(TPlan), out void* copy);
-            *(TPlan*)copy = plan;
-        }
-
-        SubmissionRing.Publish(slot, position);
-        _parker.WakeAfterFence();
-        return true;
-    }
-
+    /// <summary>Any thread: cancels a transfer once the ring has been read up to here, which is behind its submission.</summary>
     public void RequestCancel(int source, short version)
     {
         long position = _ring.Tail;

@@ -64,6 +64,7 @@ internal sealed unsafe partial class Worker : IDisposable
         Address = new NetAddress(fabric.Name, [.. domains.Select(static domain => domain.Address)]);
         _maxMessageLength = domains.Min(static domain => domain.Capabilities.MaxMessageLength);
         _ring = new SubmissionRing(options.RingSlots);
+        Port = new SubmissionPort(_ring, _parker);
         _records = new TransferRecords(options.MaxTransfers);
         _peerEntries = (PeerEntry*)NativeMemory.AllocZeroed((nuint)options.MaxPeers, (nuint)sizeof(PeerEntry));
         _peers = new Peer?[options.MaxPeers];
@@ -89,6 +90,12 @@ internal sealed unsafe partial class Worker : IDisposable
     public IReadOnlyList<Nic> Nics => _nics;
 
     public WatcherSet Watchers { get; }
+
+    /// <summary>Transfers that ended well.</summary>
+    public long CompletedTransfers => Volatile.Read(ref _completedTransfers);
+
+    /// <summary>Transfers that ended badly.</summary>
+    public long FailedTransfers => Volatile.Read(ref _failedTransfers);
 
     /// <summary>Transfers the worker has begun and not ended.</summary>
     public int ActiveTransfers => _records.Active;
@@ -239,7 +246,7 @@ internal sealed unsafe partial class Worker : IDisposable
     /// <summary>Between idle turns the worker looks at the ring alone: a turn costs more than a cache-line hop, a look does not.</summary>
     private void SpinOnRing()
     {
-        for (int i = 0; i < LooksPerSpin && _ring.Peek() is null; i++)
+        for (int i = 0; i < LooksPerSpin && _ring.IsEmpty(); i++)
         {
         }
     }
