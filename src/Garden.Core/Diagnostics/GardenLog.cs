@@ -26,6 +26,9 @@ internal static partial class GardenLog
     [LoggerMessage(1007, LogLevel.Warning, "A message was dropped: {Reason}")]
     public static partial void MessageDropped(ILogger logger, string reason);
 
+    [LoggerMessage(1009, LogLevel.Error, "The worker of device {Device} did not end; its memory and NICs are leaked.")]
+    public static partial void WorkerLeaked(ILogger logger, int device);
+
     [LoggerMessage(1008, LogLevel.Error, "{Count} posted writes did not drain in time; their source memory stays leased.")]
     public static partial void DrainFailed(ILogger logger, int count);
 }

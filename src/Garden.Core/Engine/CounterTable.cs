@@ -11,7 +11,7 @@ namespace Garden;
 /// back of a queue, those whose drain is not confirmed are not freed at all. A number's row is claimed by compare-exchange
 /// on Number (linear probing over a table twice the configured size) and is never given up, so early immediates are never lost.
 /// </remarks>
-internal sealed unsafe class CounterTable : IDisposable
+internal sealed unsafe class CounterTable
 {
     private readonly Lock _lock = new();
     private readonly Queue<int> _freeSlots = new();
@@ -113,6 +113,23 @@ internal sealed unsafe class CounterTable : IDisposable
             return _numberOwners[row] ??= new ImmCounter(engine, this, Initialised(_numbers + row), Immediate.FromNumber(number));
     }
 
+    /// <summary>The counter somebody has asked for by this number, or null.</summary>
+    public ImmCounter? FindNumberOwner(uint number)
+    {
+        uint claim = number | Immediate.CounterBit;
+        int row = FirstRow(number);
+        for (int probe = 0; probe <= _numberMask; probe++, row = (row + 1) & _numberMask)
+        {
+            uint found = Volatile.Read(ref _numbers[row].Number);
+            if (found == claim)
+                return Volatile.Read(ref _numberOwners[row]);
+            if (found == 0)
+                return null;
+        }
+
+        return null;
+    }
+
     /// <summary>The owner of an engine-allocated slot, when the generation is the current one.</summary>
     public ImmCounter? Find(Immediate immediate) =>
         immediate.IsCounter
@@ -143,7 +160,8 @@ internal sealed unsafe class CounterTable : IDisposable
         return owners;
     }
 
-    public void Dispose()
+    /// <summary>Freed by the finalizer: counters that outlive their engine still point here.</summary>
+    ~CounterTable()
     {
         NativeMemory.Free(_slots);
         NativeMemory.Free(_numbers);
@@ -162,7 +180,7 @@ internal sealed unsafe class CounterTable : IDisposable
         long count = Interlocked.Add(ref entry->Count, units);
         long target = Volatile.Read(ref entry->Target);
         if (count >= target && target != 0)
-            Volatile.Read(ref owners[row])?.OnReached(count);
+            Volatile.Read(ref owners[row])?.OnReached();
     }
 
     private bool CountNumber(uint number)
@@ -176,10 +194,12 @@ internal sealed unsafe class CounterTable : IDisposable
         return true;
     }
 
+    private int FirstRow(uint number) => (int)((number * 2654435769u) >> 7) & _numberMask;
+
     private int FindNumber(uint number)
     {
         uint claim = number | Immediate.CounterBit;
-        int row = (int)((number * 2654435769u) >> 7) & _numberMask;
+        int row = FirstRow(number);
         for (int probe = 0; probe <= _numberMask; probe++, row = (row + 1) & _numberMask)
         {
             CounterEntry* entry = _numbers + row;

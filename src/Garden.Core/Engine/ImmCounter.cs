@@ -26,8 +26,10 @@ public sealed unsafe class ImmCounter : IDisposable, IValueTaskSource<long>, ITh
     private Exception? _poison;
     private Exception? _outcome;
     private TimeSpan _deadline;
-    private long _deadlineTimestamp;
+    private CancellationToken _cancellation;
+    private long _deadlineMilliseconds;
     private long _target;
+    private long _finalCount;
     private int _wait;
     private bool _disposed;
 
@@ -43,7 +45,7 @@ public sealed unsafe class ImmCounter : IDisposable, IValueTaskSource<long>, ITh
     public Immediate Immediate { get; }
 
     /// <summary>Units counted so far.</summary>
-    public long Value => _disposed ? _target : Volatile.Read(ref _entry->Count);
+    public long Value => _disposed ? _finalCount : Volatile.Read(ref _entry->Count);
 
     /// <summary>Why the counter will not be reached any more, or null.</summary>
     public Exception? Poison => Volatile.Read(ref _poison);
@@ -63,52 +65,63 @@ public sealed unsafe class ImmCounter : IDisposable, IValueTaskSource<long>, ITh
         ArgumentOutOfRangeException.ThrowIfNegative(units);
         ArgumentOutOfRangeException.ThrowIfLessThan(deadline, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(deadline, TimeSpan.FromDays(20));
+        short token;
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            if (_wait == Waiting)
-                throw new InvalidOperationException($"{Immediate} is being waited for already; a counter has one waiter at a time.");
-            if (_poison is null && Volatile.Read(ref _entry->Count) is var count && count >= units)
+            if (_wait != NoWait)
+                throw new InvalidOperationException($"{Immediate} is being waited for already, or its last wait was not awaited; a counter has one waiter at a time.");
+            if (_poison is not null)
+                return ValueTask.FromException<long>(_poison);
+            if (Volatile.Read(ref _entry->Count) is var count && count >= units)
             {
                 _target = Math.Max(_target, units);
                 return new ValueTask<long>(count);
             }
 
-            if (_poison is not null)
-                return ValueTask.FromException<long>(_poison);
             _core.Reset();
+            token = _core.Version;
             _outcome = null;
             _target = units;
             _deadline = deadline;
-            _deadlineTimestamp = Stopwatch.GetTimestamp() + (long)(deadline.TotalSeconds * Stopwatch.Frequency);
+            _deadlineMilliseconds = Environment.TickCount64 + (long)Math.Ceiling(deadline.TotalMilliseconds);
             _contributors = contributors.ToArray();
+            _cancellation = cancellationToken;
             _wait = Waiting;
             if (_callback is null)
                 Interlocked.Exchange(ref _entry->Target, units);
             else
                 Interlocked.MemoryBarrier();
+            // The count may have reached the target between the check and the store of the target.
+            SettleLocked(null);
+            if (_wait == Waiting)
+            {
+                _timer ??= new Timer(static state => ((ImmCounter)state!).OnDeadline(), this, Timeout.Infinite, Timeout.Infinite);
+                _timer.Change(Math.Max(1, (long)Math.Ceiling(deadline.TotalMilliseconds)), Timeout.Infinite);
+            }
         }
 
-        // The count may have reached the target between the check and the store of the target.
-        if (Volatile.Read(ref _entry->Count) >= units)
-            Settle(null);
         foreach (Peer peer in _contributors)
         {
             if (peer.Failure is { } failure)
-                PoisonWith(failure);
+                OnPeerFailed(peer, failure);
         }
 
-        _timer ??= new Timer(static state => ((ImmCounter)state!).OnDeadline(), this, Timeout.Infinite, Timeout.Infinite);
-        _timer.Change((long)Math.Ceiling(deadline.TotalMilliseconds), Timeout.Infinite);
         if (cancellationToken.CanBeCanceled)
         {
-            _registration = cancellationToken.UnsafeRegister(
-                static (state, token) => ((ImmCounter)state!).Settle(new OperationCanceledException(token)), this);
-            if (Volatile.Read(ref _wait) != Waiting)
-                _registration.Unregister();
+            // Outside the lock: a token that is cancelled already calls back at once.
+            CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(
+                static (state, token) => ((ImmCounter)state!).OnCancelled(token), this);
+            lock (_lock)
+            {
+                if (_wait == Waiting && _core.Version == token)
+                    _registration = registration;
+                else
+                    registration.Unregister();
+            }
         }
 
-        return new ValueTask<long>(this, _core.Version);
+        return new ValueTask<long>(this, token);
     }
 
     /// <summary>Calls <paramref name="callback"/> with the new count after immediates arrived: on the worker, so it must not block.</summary>
@@ -146,20 +159,35 @@ public sealed unsafe class ImmCounter : IDisposable, IValueTaskSource<long>, ITh
             if (_wait == Waiting)
                 SettleLocked(new ObjectDisposedException(nameof(ImmCounter)));
             drainConfirmed |= _poison is null && _target > 0 && count == _target;
-            _target = count;
             slot = Immediate.IsCounter;
+            _finalCount = count;
             _disposed = slot;
             _callback = null;
+            if (slot)
+            {
+                _timer?.Dispose();
+                _timer = null;
+            }
         }
 
-        _timer?.Dispose();
-        _timer = null;
         // A number's row belongs to the engine for good: early immediates may come at any time.
         if (slot)
             _table.FreeSlot(Immediate, drainConfirmed);
     }
 
-    long IValueTaskSource<long>.GetResult(short token) => _core.GetResult(token);
+    long IValueTaskSource<long>.GetResult(short token)
+    {
+        try
+        {
+            return _core.GetResult(token);
+        }
+        finally
+        {
+            // Only now may the next wait begin: the core is one wait's at a time.
+            lock (_lock)
+                _wait = NoWait;
+        }
+    }
 
     ValueTaskSourceStatus IValueTaskSource<long>.GetStatus(short token) => _core.GetStatus(token);
 
@@ -174,17 +202,19 @@ public sealed unsafe class ImmCounter : IDisposable, IValueTaskSource<long>, ITh
             _core.SetResult(Value);
     }
 
-    /// <summary>Worker: the count has reached the entry's target.</summary>
-    internal void OnReached(long count)
+    /// <summary>Worker: the count has reached the entry's target, or had when the worker looked.</summary>
+    internal void OnReached()
     {
-        Action<long>? callback = _callback;
-        if (callback is not null)
-            _engine.RunInline(callback, count);
-        if (count >= Volatile.Read(ref _target) && Volatile.Read(ref _wait) == Waiting)
-            Settle(null);
+        if (Volatile.Read(ref _callback) is { } callback)
+            _engine.RunInline(callback, Value);
+        if (Volatile.Read(ref _wait) == Waiting)
+        {
+            lock (_lock)
+                SettleLocked(null);
+        }
     }
 
-    /// <summary>Ends the counter for good: its units will not all come.</summary>
+    /// <summary>Ends the counter for good: its units will not all come. A number's next wait begins anew: its row is for ever.</summary>
     internal void PoisonWith(Exception cause)
     {
         lock (_lock)
@@ -192,42 +222,55 @@ public sealed unsafe class ImmCounter : IDisposable, IValueTaskSource<long>, ITh
             if (_disposed || _poison is not null)
                 return;
             // Reached wins over poison that comes later.
-            if (_wait == Waiting && Volatile.Read(ref _entry->Count) >= _target)
-            {
-                SettleLocked(null);
+            SettleLocked(null);
+            if (_wait == Settled)
                 return;
-            }
-
-            Volatile.Write(ref _poison, cause);
-            if (_wait == Waiting)
-                SettleLocked(cause);
+            if (Immediate.IsCounter)
+                Volatile.Write(ref _poison, cause);
+            SettleLocked(cause);
         }
+    }
+
+    /// <summary>A peer says that its transfer was given up. Where the contributors are known, only they may say so.</summary>
+    internal void PoisonBy(Peer peer, Exception cause)
+    {
+        Peer[] contributors = Volatile.Read(ref _contributors);
+        if (contributors.Length == 0 || Array.IndexOf(contributors, peer) >= 0)
+            PoisonWith(cause);
     }
 
     internal void OnPeerFailed(Peer peer, Exception cause)
     {
-        if (Volatile.Read(ref _wait) == Waiting && Array.IndexOf(_contributors, peer) >= 0)
+        if (Volatile.Read(ref _wait) == Waiting && Array.IndexOf(Volatile.Read(ref _contributors), peer) >= 0)
             PoisonWith(cause);
     }
 
     private void OnDeadline()
     {
-        // A callback of an earlier wait may still be on its way when the next wait has begun.
-        if (Stopwatch.GetTimestamp() >= Volatile.Read(ref _deadlineTimestamp))
-            Settle(new TimeoutException($"{Immediate} counted {Value} of {_target} units in {_deadline.TotalSeconds:0.###} s."));
-        else if (Volatile.Read(ref _wait) == Waiting)
-            _timer?.Change(1, Timeout.Infinite);
+        lock (_lock)
+        {
+            // A callback of an earlier wait may still be on its way when the next wait has begun.
+            long left = _deadlineMilliseconds - Environment.TickCount64;
+            if (_wait == Waiting && left > 0)
+                _timer?.Change(left, Timeout.Infinite);
+            else
+                SettleLocked(new TimeoutException($"{Immediate} counted {Value} of {_target} units in {_deadline.TotalSeconds:0.###} s."));
+        }
     }
 
-    private void Settle(Exception? failure)
+    private void OnCancelled(CancellationToken token)
     {
         lock (_lock)
-            SettleLocked(failure);
+        {
+            if (token == _cancellation)
+                SettleLocked(new OperationCanceledException(token));
+        }
     }
 
+    /// <summary>Ends the wait: with a failure, or with none if its target really is reached.</summary>
     private void SettleLocked(Exception? failure)
     {
-        if (_wait != Waiting)
+        if (_wait != Waiting || (failure is null && Volatile.Read(ref _entry->Count) < _target))
             return;
         _wait = Settled;
         _outcome = failure;
@@ -235,6 +278,7 @@ public sealed unsafe class ImmCounter : IDisposable, IValueTaskSource<long>, ITh
             Interlocked.Exchange(ref _entry->Target, long.MaxValue);
         _timer?.Change(Timeout.Infinite, Timeout.Infinite);
         _registration.Unregister();
+        _registration = default;
         // Continuations never run on the worker.
         ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }

@@ -10,6 +10,7 @@ public sealed class MemoryRegion : IAsyncDisposable
     private readonly SemaphoreSlim _gate = new(1);
     private RegionKeys[] _keys;
     private bool _unregistered;
+    private int _revoked;
 
     internal MemoryRegion(TransferEngine engine, Worker worker, nint address, long length, MemoryKind kind)
     {
@@ -79,9 +80,21 @@ public sealed class MemoryRegion : IAsyncDisposable
             ObjectDisposedException.ThrowIf(_unregistered, this);
             await DrainAsync(deadline, cancellationToken).ConfigureAwait(false);
             Revoke();
-            _keys = Register();
-            Generation++;
-            Handle = AddRow();
+            try
+            {
+                _keys = Register();
+                _revoked = 0;
+                Generation++;
+                Handle = AddRow();
+            }
+            catch
+            {
+                // Neither the old keys nor new ones: the region is gone.
+                _unregistered = true;
+                _engine.Forget(this);
+                throw;
+            }
+
         }
         finally
         {
@@ -118,28 +131,17 @@ public sealed class MemoryRegion : IAsyncDisposable
     /// <summary>Engine disposal: the worker has stopped, nothing is left to drain.</summary>
     internal void RevokeAtShutdown()
     {
-        if (_unregistered)
-            return;
+        // The gate is not waited for: an Unregister that has it is ending with the worker, and what is revoked is revoked once.
         _unregistered = true;
         Revoke();
     }
 
-    private async ValueTask DrainAsync(TimeSpan deadline, CancellationToken cancellationToken)
-    {
-        ObjectDisposedException.ThrowIf(!_engine.Regions.TryClose(Handle), this);
-        try
-        {
-            await _worker.QuiesceAsync(PlanValidator.MaskOf(Handle), deadline, cancellationToken).ConfigureAwait(false);
-        }
-        catch
-        {
-            _engine.Regions.Reopen(Handle);
-            throw;
-        }
-    }
+    private ValueTask DrainAsync(TimeSpan deadline, CancellationToken cancellationToken) => _worker.QuiesceAsync(Handle, deadline, cancellationToken);
 
     private void Revoke()
     {
+        if (Interlocked.Exchange(ref _revoked, 1) != 0)
+            return;
         _engine.Regions.Remove(Handle);
         for (int i = 0; i < _keys.Length; i++)
             _worker.Nics[i].Domain.Unregister(_keys[i]);

@@ -3,52 +3,78 @@ using Microsoft.Extensions.Logging;
 
 namespace Garden;
 
-/// <summary>Who takes which messages: a handler or a receive queue per channel. What comes early waits, bounded.</summary>
+/// <summary>Who takes which messages: a handler per channel. What comes before its handler waits, bounded, and is given to it first.</summary>
+/// <remarks>Handlers run on the worker of the peer that sent the message, the early messages too: nothing overtakes them there.</remarks>
 internal sealed class MessageChannels(ILogger logger, Action countDropped)
 {
-    private const int MaxEarly = 256;
+    private const int MaxEarlyOfPeer = 256;
+    private const int MaxEarly = 16 * MaxEarlyOfPeer;
     private readonly ConcurrentDictionary<ushort, MessageHandler> _handlers = new();
     private readonly Lock _lock = new();
     private readonly List<(Peer Peer, ushort Channel, byte[] Message)> _early = [];
+    private int _earlyCount;
 
+    /// <summary>Publishes a handler. Call <see cref="Replay"/> on each worker afterwards.</summary>
     public IDisposable Register(ushort channel, MessageHandler handler)
     {
-        lock (_lock)
-        {
-            if (!_handlers.TryAdd(channel, handler))
-                throw new InvalidOperationException($"Message channel {channel} has a handler already; dispose its registration first.");
-            // Under the lock, so that no later message overtakes these into the handler's first calls.
-            foreach ((Peer peer, ushort _, byte[] message) in _early.Where(early => early.Channel == channel))
-                Call(handler, peer, message);
-            _early.RemoveAll(early => early.Channel == channel);
-        }
-
+        if (!_handlers.TryAdd(channel, handler))
+            throw new InvalidOperationException($"Message channel {channel} has a handler already; dispose its registration first.");
         return new Registration(() => _handlers.TryRemove(new KeyValuePair<ushort, MessageHandler>(channel, handler)));
     }
 
+    /// <summary>Worker: gives a message to its handler, after those that came early.</summary>
     public void Deliver(Peer peer, ushort channel, ReadOnlySpan<byte> message)
     {
-        if (!_handlers.TryGetValue(channel, out MessageHandler? handler) && !TryKeep(peer, channel, message, out handler))
+        if (!_handlers.TryGetValue(channel, out MessageHandler? handler))
+        {
+            Keep(peer, channel, message);
+            // The handler may have come in between; then nobody else replays this one.
+            if (_handlers.ContainsKey(channel))
+                Replay(peer.Worker, channel);
             return;
-        Call(handler!, peer, message);
+        }
+
+        if (Volatile.Read(ref _earlyCount) != 0)
+            Replay(peer.Worker, channel);
+        Call(handler, peer, message);
     }
 
-    private bool TryKeep(Peer peer, ushort channel, ReadOnlySpan<byte> message, out MessageHandler? handler)
+    /// <summary>Worker: gives the early messages of its peers to the channel's handler.</summary>
+    public void Replay(Worker worker, ushort channel)
+    {
+        List<(Peer Peer, ushort Channel, byte[] Message)> early;
+        lock (_lock)
+        {
+            if (!_handlers.ContainsKey(channel))
+                return;
+            early = _early.FindAll(message => message.Channel == channel && message.Peer.Worker == worker);
+            _early.RemoveAll(message => message.Channel == channel && message.Peer.Worker == worker);
+            Volatile.Write(ref _earlyCount, _early.Count);
+        }
+
+        foreach ((Peer peer, ushort _, byte[] message) in early)
+        {
+            if (_handlers.TryGetValue(channel, out MessageHandler? handler))
+                Call(handler, peer, message);
+            else
+                Keep(peer, channel, message);
+        }
+    }
+
+    private void Keep(Peer peer, ushort channel, ReadOnlySpan<byte> message)
     {
         lock (_lock)
         {
-            if (_handlers.TryGetValue(channel, out handler))
-                return true;
-            if (_early.Count < MaxEarly)
+            if (_early.Count < MaxEarly && _early.Count(early => early.Peer == peer) < MaxEarlyOfPeer)
             {
                 _early.Add((peer, channel, message.ToArray()));
-                return false;
+                Volatile.Write(ref _earlyCount, _early.Count);
+                return;
             }
         }
 
         countDropped();
-        GardenLog.MessageDropped(logger, $"channel {channel} has no handler and {MaxEarly} early messages wait already");
-        return false;
+        GardenLog.MessageDropped(logger, $"channel {channel} has no handler and {MaxEarlyOfPeer} early messages of {peer.Address} wait already");
     }
 
     private void Call(MessageHandler handler, Peer peer, ReadOnlySpan<byte> message)

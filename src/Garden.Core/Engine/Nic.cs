@@ -49,6 +49,9 @@ internal sealed unsafe class Nic : IDisposable
     /// <summary>The peer and lane behind each open route.</summary>
     public Dictionary<int, (int Peer, int Lane)> Routes { get; } = [];
 
+    /// <summary>True when the domain has not taken all that was staged.</summary>
+    public bool HasStaged => _count != 0;
+
     /// <summary>How many more writes can be staged now.</summary>
     public int Room
     {
@@ -107,15 +110,28 @@ internal sealed unsafe class Nic : IDisposable
         return false;
     }
 
-    /// <summary>Takes the staged writes that the domain never accepted back, for another lane.</summary>
-    public ReadOnlySpan<FabricWrite> TakeBack(out ReadOnlySpan<StagedRegions> regions)
+    /// <summary>Takes staged writes that the domain never accepted back: those of one route, or all.</summary>
+    public List<(FabricWrite Write, StagedRegions Regions)> TakeBack(int? route)
     {
-        var writes = new ReadOnlySpan<FabricWrite>(_staged + _first, _count);
-        regions = new ReadOnlySpan<StagedRegions>(_regions + _first, _count);
-        Outstanding -= _count;
+        var taken = new List<(FabricWrite, StagedRegions)>();
+        int kept = 0;
+        for (int i = _first; i < _first + _count; i++)
+        {
+            if (route is null || _staged[i].Route == route)
+            {
+                taken.Add((_staged[i], _regions[i]));
+                continue;
+            }
+
+            // Safe: kept never passes i.
+            _staged[kept] = _staged[i];
+            _regions[kept++] = _regions[i];
+        }
+
+        Outstanding -= taken.Count;
         _first = 0;
-        _count = 0;
-        return writes;
+        _count = kept;
+        return taken;
     }
 
     public void Dispose()

@@ -91,6 +91,13 @@ public sealed class Peer
         if (found != (1 << Address.Nics.Count) - 1)
             throw new DescriptorException($"The descriptor has keys for NICs {found:b} of fabric {Address.Fabric}, the peer {Address} has {Address.Nics.Count} NICs; export the region from the device that was connected.");
         RegionHandle handle = _engine.Regions.Add(RegionState.Remote, Index, Worker.Device, descriptor.Length, bases, keys);
+        // The peer may have ended meanwhile, and its place may be another's: then the row must not stay.
+        if (State != PeerState.Ready)
+        {
+            _engine.Regions.Remove(handle);
+            RequireReady();
+        }
+
         return new RemoteRegion(_engine, this, handle, descriptor);
     }
 

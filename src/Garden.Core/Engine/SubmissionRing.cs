@@ -9,9 +9,11 @@ namespace Garden;
 /// moves the tail; it fills the slot and publishes with an exchange of sequence = position + 1 (a full fence, so that the
 /// producer's next read, whether the worker is parked, comes after it). The consumer reads sequence == head + 1 (acquire),
 /// uses the slot in place and frees it with a release store of head + capacity. A producer that finds a sequence below the tail
-/// sees a full ring. Head and tail live on cache lines of their own.
+/// sees a full ring. Head and tail live on cache lines of their own. Closing sets the tail's sign bit: a producer that reads it
+/// sees a full ring for good, and the consumer knows how far to drain. The memory is freed by the finalizer, when no producer
+/// can be on its way into it any more.
 /// </remarks>
-internal sealed unsafe class SubmissionRing : IDisposable
+internal sealed unsafe class SubmissionRing
 {
     private readonly SubmissionSlot* _slots;
     private readonly long _mask;
@@ -28,7 +30,7 @@ internal sealed unsafe class SubmissionRing : IDisposable
     }
 
     /// <summary>Position the next producer gets; everything submitted so far lies before it.</summary>
-    public long Tail => Volatile.Read(ref _positions.Tail);
+    public long Tail => Volatile.Read(ref _positions.Tail) & long.MaxValue;
 
     /// <summary>Position the consumer reads next.</summary>
     public long Head => Volatile.Read(ref _positions.Head);
@@ -38,7 +40,7 @@ internal sealed unsafe class SubmissionRing : IDisposable
     public bool TryClaim(out SubmissionSlot* slot, out long position)
     {
         position = Volatile.Read(ref _positions.Tail);
-        while (true)
+        while (position >= 0)
         {
             // Safe: the mask keeps the index inside the allocation.
             slot = _slots + (position & _mask);
@@ -59,7 +61,16 @@ internal sealed unsafe class SubmissionRing : IDisposable
                 position = Volatile.Read(ref _positions.Tail);
             }
         }
+
+        slot = null;
+        return false;
     }
+
+    /// <summary>Lets no producer in any more. What was claimed before is published soon: drain until <see cref="IsDrained"/>.</summary>
+    public void Close() => Interlocked.Or(ref _positions.Tail, long.MinValue);
+
+    /// <summary>Consumer: true when everything claimed so far has been taken.</summary>
+    public bool IsDrained => Head == Tail;
 
     /// <summary>Producer: hands a filled slot to the consumer.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -92,7 +103,8 @@ internal sealed unsafe class SubmissionRing : IDisposable
         Volatile.Write(ref _positions.Head, head + 1);
     }
 
-    public void Dispose() => NativeMemory.AlignedFree(_slots);
+    /// <summary>Frees the slots.</summary>
+    ~SubmissionRing() => NativeMemory.AlignedFree(_slots);
 
     [StructLayout(LayoutKind.Explicit, Size = 384)]
     private struct Positions

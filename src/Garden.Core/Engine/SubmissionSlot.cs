@@ -43,7 +43,7 @@ internal unsafe struct SubmissionSlot
     [FieldOffset(34)]
     public byte PlanInBlock;
 
-    /// <summary>Milliseconds from now until the transfer is cancelled.</summary>
+    /// <summary>The low 32 bits of the millisecond (Environment.TickCount64) at which the transfer is cancelled.</summary>
     [FieldOffset(36)]
     public int DeadlineMilliseconds;
 

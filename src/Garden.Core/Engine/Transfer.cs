@@ -33,11 +33,11 @@ public readonly struct Transfer
     /// <exception cref="PlanException">A region of the plan was unregistered between submission and posting.</exception>
     public TransferResult GetResult() => Source.GetResult(_token);
 
-    /// <summary>Stops posting, drains what is posted, then ends the transfer as cancelled. Returns at once; a completed transfer stays as it is.</summary>
+    /// <summary>Stops posting, drains what is posted, then ends the transfer as cancelled. Returns at once; one that has completed or was consumed stays as it is.</summary>
     public void Cancel()
     {
         TransferSource source = Source;
-        if (!source.IsCompleted(_token))
+        if (source.IsRunning(_token))
             source.Worker!.RequestCancel(source.Index, _token);
     }
 

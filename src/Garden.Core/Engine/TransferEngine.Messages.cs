@@ -6,15 +6,16 @@ public sealed partial class TransferEngine
     /// <summary>Sends a message and completes when the fabric has sent it (not when it was read).</summary>
     /// <exception cref="ArgumentException">The message is longer than <see cref="Peer.MaxMessageLength"/>.</exception>
     /// <exception cref="PeerFailedException">The peer is not ready, or failed before it was sent.</exception>
+    /// <exception cref="TimeoutException">The peer took no message before the deadline (default: the options' TransferDeadline).</exception>
     /// <exception cref="InvalidOperationException">Too many messages wait already.</exception>
-    public async ValueTask SendAsync(Peer peer, ushort channel, ReadOnlyMemory<byte> message)
+    public async ValueTask SendAsync(Peer peer, ushort channel, ReadOnlyMemory<byte> message, TimeSpan? deadline = null)
     {
         ArgumentNullException.ThrowIfNull(peer);
         ThrowIfUnusable();
         RequireMessage(peer, message.Length);
         TransferSource source = Sources.Rent(peer.Worker);
         short token = source.Version;
-        if (!peer.Worker.TryQueue(peer, channel, message.Span, source.Index))
+        if (!peer.Worker.TryQueue(peer, channel, message.Span, source.Index, deadline))
         {
             Sources.Return(source);
             throw new InvalidOperationException($"{Options.MaxQueuedMessages} messages wait to be sent already; await sends, or raise TransferEngineOptions.MaxQueuedMessages.");
@@ -40,7 +41,10 @@ public sealed partial class TransferEngine
     {
         ArgumentNullException.ThrowIfNull(handler);
         ThrowIfUnusable();
-        return Channels.Register(channel, handler);
+        IDisposable registration = Channels.Register(channel, handler);
+        foreach (Worker worker in _workers)
+            worker.Enqueue(() => Channels.Replay(worker, channel));
+        return registration;
     }
 
     /// <summary>Takes the messages of a channel into pooled buffers, to be read by user code at its own pace.</summary>

@@ -167,8 +167,9 @@ public sealed partial class TransferEngine
                     throw new InvalidOperationException("Submit was called on the worker's thread with a full ring and would wait for itself; use TrySubmit in handlers and retry on a later call.");
             }
 
+            // Where the caller drives, it is driven from here, unless another thread is at it.
             if (Options.CallerDriven)
-                Poll();
+                TryPoll();
             else
                 wait.SpinOnce();
             if (TrySubmit(in plan, in options, out Transfer transfer))

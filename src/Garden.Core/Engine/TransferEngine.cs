@@ -44,8 +44,6 @@ public sealed partial class TransferEngine : IAsyncDisposable
         {
             foreach (Worker worker in workers)
                 worker.Dispose();
-            Regions.Dispose();
-            Counters.Dispose();
             throw;
         }
 
@@ -53,8 +51,16 @@ public sealed partial class TransferEngine : IAsyncDisposable
         _ports = [.. workers.Select(static worker => worker.Port)];
         Devices = [.. workers.Select(static worker => new EngineDevice(worker))];
         _metrics = GardenMetrics.Register(this);
-        foreach (Worker worker in _workers)
-            worker.Start();
+        try
+        {
+            foreach (Worker worker in _workers)
+                worker.Start();
+        }
+        catch
+        {
+            Shutdown();
+            throw;
+        }
     }
 
     /// <summary>Random id of this engine; a restarted process has another.</summary>
@@ -128,7 +134,18 @@ public sealed partial class TransferEngine : IAsyncDisposable
         TimeSpan allowed = deadline ?? Options.ConnectDeadline;
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(allowed, TimeSpan.Zero, nameof(deadline));
         // The worker keeps the deadline; the wait here is longer, for the case that nobody drives the engine.
-        return await WorkerOf(device).ConnectAsync(address, allowed).WaitAsync(allowed + Options.DrainDeadline, cancellationToken).ConfigureAwait(false);
+        Task<Peer> connecting = WorkerOf(device).ConnectAsync(address, allowed);
+        try
+        {
+            return await connecting.WaitAsync(allowed + Options.DrainDeadline, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or TimeoutException)
+        {
+            // Nobody will own the connection: it is closed when it comes about.
+            _ = connecting.ContinueWith(
+                static late => late.GetAwaiter().GetResult().CloseAsync().AsTask(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+            throw;
+        }
     }
 
     /// <summary>A group of peers for barriers.</summary>
@@ -188,6 +205,15 @@ public sealed partial class TransferEngine : IAsyncDisposable
         return worked;
     }
 
+    private void TryPoll()
+    {
+        foreach (Worker worker in _workers)
+        {
+            if (!worker.IsRunning)
+                worker.RunOnce();
+        }
+    }
+
     /// <summary>Says goodbye to all peers, ends what is running, stops the workers and frees everything. Idempotent.</summary>
     public ValueTask DisposeAsync()
     {
@@ -223,12 +249,10 @@ public sealed partial class TransferEngine : IAsyncDisposable
             counter.PoisonWith(fault);
     }
 
-    internal void PoisonCounter(Immediate immediate, Exception cause)
+    internal void PoisonCounter(Peer sender, Immediate immediate, Exception cause)
     {
-        if (immediate.IsCounter)
-            Counters.Find(immediate)?.PoisonWith(cause);
-        else if (immediate.IsNumber)
-            Counters.GetNumber(this, immediate.Value).PoisonWith(cause);
+        ImmCounter? counter = immediate.IsCounter ? Counters.Find(immediate) : Counters.FindNumberOwner(immediate.Value);
+        counter?.PoisonBy(sender, cause);
     }
 
     internal void RunInline(Action<long> callback, long count)
@@ -277,17 +301,31 @@ public sealed partial class TransferEngine : IAsyncDisposable
     private void Shutdown()
     {
         _metrics.Dispose();
+        var quiet = new List<Worker>();
         foreach (Worker worker in _workers)
         {
             worker.SayGoodbyeToAll();
-            worker.Stop();
             // Caller-driven engines have no thread that could run the goodbyes, and a faulted one runs no turns.
-            worker.RunLastTurns();
+            if (worker.Stop() && worker.RunLastTurns())
+                quiet.Add(worker);
+            else
+                GardenLog.WorkerLeaked(_logger, worker.Device);
         }
 
         foreach (MemoryRegion region in _memoryRegions.Keys)
-            region.RevokeAtShutdown();
-        foreach (Worker worker in _workers)
+        {
+            try
+            {
+                region.RevokeAtShutdown();
+            }
+            catch (Exception exception)
+            {
+                GardenLog.CallbackFailed(_logger, "unregistration at shutdown", exception);
+            }
+        }
+
+        // A worker that still runs keeps its memory: leaked and said, rather than freed under it.
+        foreach (Worker worker in quiet)
             worker.Dispose();
         var disposed = new ObjectDisposedException(nameof(TransferEngine));
         foreach (ImmCounter counter in Counters.Owners())

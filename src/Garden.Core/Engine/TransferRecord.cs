@@ -14,7 +14,7 @@ internal unsafe struct TransferRecord
     /// <summary>The native block that holds a plan too long for <see cref="Plan"/>, 0 when there is none.</summary>
     public ulong Block;
 
-    /// <summary>Stopwatch timestamp at which the transfer is cancelled, and, once it is stopping, given up.</summary>
+    /// <summary>Time in milliseconds (Environment.TickCount64) at which the transfer is cancelled, and, once it is stopping, given up.</summary>
     public long Deadline;
 
     public long Bytes;
@@ -43,7 +43,7 @@ internal unsafe struct TransferRecord
 
     /// <summary>The counter the receiver waits for, and where: who is told when the transfer fails.</summary>
     public Immediate AbortImmediate;
-    public RegionHandle AbortDestination;
+    public int AbortPeer;
     public PlanCursor Cursor;
 
     /// <summary>What is left of a descriptor that was cut when credits ran out.</summary>
@@ -53,7 +53,7 @@ internal unsafe struct TransferRecord
 
 /// <summary>Where a <see cref="TransferRecord"/> stands.</summary>
 [Flags]
-internal enum TransferFlags : byte
+internal enum TransferFlags : ushort
 {
     None = 0,
     InUse = 1,
@@ -78,4 +78,7 @@ internal enum TransferFlags : byte
 
     /// <summary>The source was completed although writes are still posted.</summary>
     Abandoned = 128,
+
+    /// <summary>The transfer had begun when its source region was closed: it may go on from it.</summary>
+    Draining = 256,
 }

@@ -8,11 +8,11 @@ namespace Garden;
 /// Protocol. A signal raises the value, then sets the flag (full fence) and wakes the worker. The worker clears the flag, then
 /// reads the values; so a value raised after its read has set the flag again.
 /// </remarks>
-internal sealed unsafe class WatcherSet : IDisposable
+internal sealed unsafe class WatcherSet
 {
     private const int LineBytes = 64;
     private readonly Lock _lock = new();
-    private readonly Stack<int> _free = new();
+    private readonly Queue<int> _free = new();
     private readonly byte* _values;
     private readonly ProgressWatcher?[] _watchers;
     private readonly WorkerParker _parker;
@@ -36,7 +36,7 @@ internal sealed unsafe class WatcherSet : IDisposable
     {
         lock (_lock)
         {
-            if (!_free.TryPop(out int index))
+            if (!_free.TryDequeue(out int index))
             {
                 if (_used == _watchers.Length)
                     throw new InvalidOperationException($"All {_watchers.Length} progress watchers are in use; dispose some or raise TransferEngineOptions.MaxWatchers.");
@@ -56,7 +56,7 @@ internal sealed unsafe class WatcherSet : IDisposable
         lock (_lock)
         {
             _watchers[watcher.Index] = null;
-            _free.Push(watcher.Index);
+            _free.Enqueue(watcher.Index);
         }
     }
 
@@ -92,7 +92,8 @@ internal sealed unsafe class WatcherSet : IDisposable
         return worked;
     }
 
-    public void Dispose() => NativeMemory.AlignedFree(_values);
+    /// <summary>Freed by the finalizer: watchers that outlive their engine still point here.</summary>
+    ~WatcherSet() => NativeMemory.AlignedFree(_values);
 
     private void RunOne(ProgressWatcher watcher, ulong reached, ILogger logger)
     {

@@ -95,7 +95,7 @@ internal sealed unsafe partial class Worker
             return;
         record->Flags = (record->Flags | TransferFlags.Stopping) & ~TransferFlags.HasPartial;
         _failures[index] = failure;
-        record->Deadline = Timestamp() + Ticks(_options.DrainDeadline);
+        record->Deadline = Environment.TickCount64 + (long)_options.DrainDeadline.TotalMilliseconds;
         _nextDeadline = Math.Min(_nextDeadline, record->Deadline);
         if (failure is not TransferCanceledException)
             GardenLog.TransferFailed(_logger, failure.Message);
@@ -109,8 +109,8 @@ internal sealed unsafe partial class Worker
         if (record->Outstanding != 0
             || index == _advancing
             || (record->Flags & TransferFlags.InUse) == 0
-            || (record->Flags & TransferFlags.Queued) != 0
-            || (record->Flags & (TransferFlags.Expanded | TransferFlags.Stopping)) == 0)
+            || (record->Flags & (TransferFlags.Expanded | TransferFlags.Stopping)) == 0
+            || (record->Flags & (TransferFlags.HasPartial | TransferFlags.Stopping)) == TransferFlags.HasPartial)
         {
             return;
         }
@@ -135,7 +135,11 @@ internal sealed unsafe partial class Worker
         }
 
         // The record is free before the owner hears of the end, so that what the owner then asks for is true.
-        _records.Return(index);
+        // In the middle of a peer's queue it stays as a tombstone until its turn; its owner does not wait for that.
+        if ((record->Flags & TransferFlags.Queued) != 0)
+            record->Flags |= TransferFlags.Abandoned | TransferFlags.Stopping;
+        else
+            _records.Return(index);
         if (abandoned)
             return;
         CountTransfer(failure);
@@ -165,57 +169,76 @@ internal sealed unsafe partial class Worker
 
     private static void* PlanOf(TransferRecord* record) => record->Block == 0 ? record->Plan : NativeBlock.Items(record->Block);
 
-    private static void ReleasePlan(TransferRecord* record)
+    private void ReleasePlan(TransferRecord* record)
     {
         if ((record->Flags & TransferFlags.Released) != 0)
             return;
         record->Flags |= TransferFlags.Released;
-        record->Operations->Release(PlanOf(record));
+        Release(record->Operations, PlanOf(record));
         NativeBlock.Release(record->Block);
     }
 
-    private static void ReleaseUnstarted(SubmissionSlot* slot)
+    /// <summary>A plan's Release is user code as well.</summary>
+    private void Release(PlanOperations* operations, void* plan)
+    {
+        try
+        {
+            operations->Release(plan);
+        }
+        catch (Exception exception)
+        {
+            GardenLog.CallbackFailed(_logger, "plan's Release", exception);
+        }
+    }
+
+    private void ReleaseUnstarted(SubmissionSlot* slot)
     {
         ulong block = slot->PlanInBlock == 0 ? 0 : *(ulong*)slot->Plan;
-        slot->Operations->Release(block == 0 ? slot->Plan : NativeBlock.Items(block));
+        Release(slot->Operations, block == 0 ? slot->Plan : NativeBlock.Items(block));
         NativeBlock.Release(block);
     }
 
     /// <summary>Tells every receiver that counts for this transfer that its count will not be reached.</summary>
     private void NotifyAbort(TransferRecord* record, Exception failure)
     {
-        if ((record->Flags & (TransferFlags.Released | TransferFlags.SeveralImmediates)) == 0)
-            NotifyAbortsOfPlan(record, failure);
-        else if ((record->Flags & TransferFlags.SeveralImmediates) != 0 && (record->Flags & TransferFlags.Released) == 0)
+        // The plan is still there: before the end of its expansion, and after it when it has several counters.
+        if ((record->Flags & TransferFlags.Released) == 0)
             NotifyAbortsOfPlan(record, failure);
         else
-            NotifyAbort(record->AbortDestination, record->AbortImmediate, failure.Message);
+            NotifyAbort(record->AbortPeer, record->AbortImmediate, failure.Message);
     }
 
     private void NotifyAbortsOfPlan(TransferRecord* record, Exception failure)
     {
         PlanCursor cursor = default;
-        RegionHandle lastDestination = default;
-        Immediate lastImmediate = default;
-        void* plan = PlanOf(record);
-        while (!cursor.IsCompleted)
+        var told = new HashSet<(int Peer, Immediate Immediate)>();
+        try
         {
-            int count = record->Operations->Expand(plan, &cursor, _rewind, BatchSize);
-            for (int i = 0; i < count; i++)
+            while (!cursor.IsCompleted)
             {
-                if (_rewind[i].Destination == lastDestination && _rewind[i].Immediate == lastImmediate)
-                    continue;
-                lastDestination = _rewind[i].Destination;
-                lastImmediate = _rewind[i].Immediate;
-                NotifyAbort(lastDestination, lastImmediate, failure.Message);
+                int count = record->Operations->Expand(PlanOf(record), &cursor, _rewind, BatchSize);
+                if (count <= 0)
+                    break;
+                for (int i = 0; i < count; i++)
+                {
+                    RegionEntry* entry = _engine.Regions.Find(_rewind[i].Destination);
+                    if (entry is not null && entry->State == RegionState.Remote && told.Add((entry->Peer, _rewind[i].Immediate)))
+                        NotifyAbort(entry->Peer, _rewind[i].Immediate, failure.Message);
+                }
             }
         }
+        catch (Exception exception)
+        {
+            GardenLog.CallbackFailed(_logger, "plan's Expand", exception);
+        }
+
+        if (!record->AbortImmediate.IsNone && told.Add((record->AbortPeer, record->AbortImmediate)))
+            NotifyAbort(record->AbortPeer, record->AbortImmediate, failure.Message);
     }
 
-    private void NotifyAbort(RegionHandle destination, Immediate immediate, string reason)
+    private void NotifyAbort(int peerIndex, Immediate immediate, string reason)
     {
-        RegionEntry* entry = _engine.Regions.Find(destination);
-        if (entry is not null && entry->State == RegionState.Remote && !immediate.IsNone && _peers[entry->Peer] is { } peer)
+        if (peerIndex >= 0 && !immediate.IsNone && _peers[peerIndex] is { State: PeerState.Ready } peer)
             SendAbort(peer, immediate, reason);
     }
 
@@ -224,7 +247,10 @@ internal sealed unsafe partial class Worker
         string error = $"Immediate {completion->Immediate} is the {_options.MaxNumbers + 1}th distinct number; numbers in use and counted early are bounded. Use fewer numbers, use engine-allocated counters, or raise TransferEngineOptions.MaxNumbers.";
         if (nic.Routes.TryGetValue(completion->Route, out (int Peer, int Lane) origin))
             FailPeer(_peers[origin.Peer]!, error);
-        else
+        else if (completion->Route < 0)
             throw new EngineFaultedException($"{error} The fabric cannot tell which peer sent it.");
+        else
+            // Of a peer that this has ended already.
+            _engine.CountDroppedMessage();
     }
 }

@@ -10,12 +10,13 @@ internal sealed unsafe partial class Worker
     private readonly ConcurrentQueue<OutgoingMessage> _outgoing = new();
     private readonly List<Peer> _outboxes = [];
     private readonly int _maxMessageLength;
+    private readonly long _maxWriteLength;
     private int _queuedMessages;
 
     public int MaxUserMessageLength => _maxMessageLength - ControlHeader.Length;
 
     /// <summary>Any thread: queues a message; false when too many wait.</summary>
-    public bool TryQueue(Peer peer, ushort channel, ReadOnlySpan<byte> body, int source)
+    public bool TryQueue(Peer peer, ushort channel, ReadOnlySpan<byte> body, int source, TimeSpan? deadline = null)
     {
         if (Interlocked.Increment(ref _queuedMessages) > _options.MaxQueuedMessages)
         {
@@ -23,17 +24,25 @@ internal sealed unsafe partial class Worker
             return false;
         }
 
-        _outgoing.Enqueue(OutgoingMessage.Create(peer, ControlKind.User, channel, body, source));
+        _outgoing.Enqueue(OutgoingMessage.Create(peer, ControlKind.User, channel, body, source, deadline ?? _options.TransferDeadline));
+        // Seen by the worker's last look, or by this one.
+        Interlocked.MemoryBarrier();
+        if (Volatile.Read(ref _ended))
+        {
+            while (_outgoing.TryDequeue(out OutgoingMessage late))
+                EndMessage(late, new ObjectDisposedException(nameof(TransferEngine)));
+        }
+
         _parker.Wake();
         return true;
     }
 
-    public void EnqueueAbort(Peer peer, Immediate immediate, string reason) => Enqueue(() => SendAbort(peer, immediate, reason));
+    public void EnqueueAbort(Peer peer, Immediate immediate, string reason) => Enqueue(() => SendAbort(peer, immediate, reason), null);
 
     private void Queue(Peer peer, ControlKind kind, ReadOnlySpan<byte> body)
     {
         Interlocked.Increment(ref _queuedMessages);
-        AddToOutbox(OutgoingMessage.Create(peer, kind, 0, body, -1));
+        AddToOutbox(OutgoingMessage.Create(peer, kind, 0, body, -1, _options.TransferDeadline));
     }
 
     private void AddToOutbox(in OutgoingMessage message)
@@ -64,7 +73,11 @@ internal sealed unsafe partial class Worker
         bool worked = false;
         while (peer.Outbox.TryPeek(out OutgoingMessage message))
         {
-            if (peer.State is PeerState.Failed or PeerState.Closed)
+            if (message.IsLate)
+            {
+                EndMessage(message, new TimeoutException($"A message to {peer.Address} waited past its deadline: the peer takes none now."));
+            }
+            else if (peer.State is PeerState.Failed or PeerState.Closed)
             {
                 EndMessage(message, peer.Failure ?? new PeerFailedException(peer.Address, $"The peer {peer.Address} was closed."));
             }
@@ -119,7 +132,12 @@ internal sealed unsafe partial class Worker
     {
         int source = (int)completion->Context - 1;
         if (completion->Context == 0 || !_sending.Remove(source))
+        {
+            if (completion->Status != FabricStatus.Ok)
+                DropMessage($"one that was sent without waiting ended as {completion->Status}");
             return;
+        }
+
         _engine.Sources[source].Complete(
             default,
             completion->Status == FabricStatus.Ok
@@ -138,6 +156,11 @@ internal sealed unsafe partial class Worker
             else
                 DropMessage($"{message.Length} bytes without a Garden header");
         }
+        catch (Exception exception)
+        {
+            // What a peer sends must not fault this engine, whatever it makes the code behind here do.
+            DropMessage($"{completion->MessageLength} bytes that could not be handled: {exception.Message}");
+        }
         finally
         {
             nic.Domain.ReturnMessage(in *completion);
@@ -153,8 +176,10 @@ internal sealed unsafe partial class Worker
         }
 
         Peer? peer = header.Peer < (uint)_peers.Length ? _peers[header.Peer] : null;
-        if (peer is null || peer.Session != header.Session)
+        if (peer is null || peer.Session != header.Session || peer.State is PeerState.Failed or PeerState.Closed)
         {
+            if (header.Kind == ControlKind.Accept)
+                DisownAccept(body, nic);
             DropMessage($"{header.Kind} for peer {header.Peer}, which is not (or no longer) this connection");
             return;
         }
@@ -174,7 +199,7 @@ internal sealed unsafe partial class Worker
                 EndPeer(peer, PeerState.Closed, $"The peer {peer.Address} said goodbye.");
                 break;
             case ControlKind.Abort:
-                ReceiveAbort(body);
+                ReceiveAbort(peer, body);
                 break;
             case ControlKind.User:
                 _engine.Channels.Deliver(peer, header.Channel, body);
@@ -193,7 +218,7 @@ internal sealed unsafe partial class Worker
         Queue(peer, ControlKind.Abort, body[..(4 + written)]);
     }
 
-    private void ReceiveAbort(ReadOnlySpan<byte> body)
+    private void ReceiveAbort(Peer peer, ReadOnlySpan<byte> body)
     {
         if (body.Length < 4)
         {
@@ -203,7 +228,7 @@ internal sealed unsafe partial class Worker
 
         var immediate = Immediate.FromBits(System.Buffers.Binary.BinaryPrimitives.ReadUInt32LittleEndian(body));
         string reason = System.Text.Encoding.UTF8.GetString(body[4..]);
-        _engine.PoisonCounter(immediate, new TransferAbortedException($"The sender gave up a transfer for {immediate}: {reason}"));
+        _engine.PoisonCounter(peer, immediate, new TransferAbortedException($"The sender gave up a transfer for {immediate}: {reason}"));
     }
 
     private void DropMessage(string reason)

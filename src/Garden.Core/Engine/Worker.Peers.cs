@@ -18,31 +18,34 @@ internal sealed unsafe partial class Worker
     public Task<Peer> ConnectAsync(NetAddress address, TimeSpan deadline)
     {
         var done = new TaskCompletionSource<Peer>(TaskCreationOptions.RunContinuationsAsynchronously);
-        Enqueue(() =>
-        {
-            try
+        bool queued = Enqueue(
+            () =>
             {
-                if (_fault is not null)
-                    throw NewFault();
-                BeginConnect(address, deadline, done);
-            }
-            catch (Exception exception)
-            {
-                done.TrySetException(exception);
-            }
-        });
-        return done.Task;
+                try
+                {
+                    BeginConnect(address, deadline, done);
+                }
+                catch (Exception exception)
+                {
+                    done.TrySetException(exception);
+                }
+            },
+            exception => done.TrySetException(exception));
+        return queued ? done.Task : throw new ObjectDisposedException(nameof(TransferEngine));
     }
 
+    /// <summary>Any thread: ends a connection; one whose worker has ended is closed already.</summary>
     public ValueTask CloseAsync(Peer peer)
     {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        Enqueue(() =>
-        {
-            SayGoodbye(peer);
-            done.TrySetResult();
-        });
-        return new ValueTask(done.Task);
+        bool queued = Enqueue(
+            () =>
+            {
+                SayGoodbye(peer);
+                done.TrySetResult();
+            },
+            _ => done.TrySetResult());
+        return queued ? new ValueTask(done.Task) : ValueTask.CompletedTask;
     }
 
     public void SayGoodbyeToAll() => Enqueue(() =>
@@ -71,6 +74,9 @@ internal sealed unsafe partial class Worker
     {
         if (address.Fabric != Address.Fabric)
             throw new FabricException($"{address} is an address of fabric \"{address.Fabric}\"; device {Device} has \"{Address.Fabric}\" ({Address}). Build the engine with that fabric to reach it.");
+        int helloLength = ControlHeader.Length + new HelloBody(0, 0, 0, Address.ToString(), _options.SharedSecret).ToBytes().Length;
+        if (helloLength > _maxMessageLength)
+            throw new FabricException($"A hello of this device has {helloLength} bytes, its NICs take messages of {_maxMessageLength}; shorten TransferEngineOptions.SharedSecret.");
         Peer peer = AddPeer(address);
         var attempt = new Connecting(peer, done, Timestamp() + Ticks(deadline), deadline);
         _connecting.Add(attempt);
@@ -91,15 +97,28 @@ internal sealed unsafe partial class Worker
         *entry = default;
         entry->QueueHead = entry->QueueTail = -1;
         entry->LaneCount = peer.LaneCount;
-        for (int i = 0; i < peer.LaneCount; i++)
+        try
         {
-            (int local, int remote) = NicSharding.Lane(i, _nics.Length, address.Nics.Count);
-            LaneOf(entry, i)->Nic = local;
-            LaneOf(entry, i)->RemoteNic = remote;
-            OpenLane(peer, i);
+            for (int i = 0; i < peer.LaneCount; i++)
+            {
+                (int local, int remote) = NicSharding.Lane(i, _nics.Length, address.Nics.Count);
+                LaneOf(entry, i)->Nic = local;
+                LaneOf(entry, i)->RemoteNic = remote;
+                OpenLane(peer, i);
+            }
+
+            peer.SignalRegion = _engine.Regions.Add(RegionState.Remote, index, Device, 0, default, default);
+        }
+        catch
+        {
+            // As if it had never been tried: routes closed, place free.
+            for (int i = 0; i < peer.LaneCount; i++)
+                CloseLane(LaneOf(entry, i), fence: false);
+            _peers[index] = null;
+            _endedPeers.Enqueue(index);
+            throw;
         }
 
-        peer.SignalRegion = _engine.Regions.Add(RegionState.Remote, index, Device, 0, default, default);
         Volatile.Write(ref _peers[index], peer);
         _nextPeerCheck = Math.Min(_nextPeerCheck, Timestamp());
         return peer;
@@ -160,7 +179,7 @@ internal sealed unsafe partial class Worker
 
     private void ReceiveHello(in ControlHeader header, ReadOnlySpan<byte> bytes, Nic nic)
     {
-        if (HelloBody.TryParse(bytes) is not { } hello || !NetAddress.TryParse(hello.Address, null, out NetAddress? address))
+        if (HelloBody.TryParse(bytes) is not { } hello || !NetAddress.TryParse(hello.Address, null, out NetAddress? address) || address.Fabric != Address.Fabric)
         {
             DropMessage($"a hello of {bytes.Length} bytes that does not parse");
             return;
@@ -201,7 +220,17 @@ internal sealed unsafe partial class Worker
                 FailPeer(known, $"The engine at {address} was replaced: {known.EngineId:x16} is gone, {hello.EngineId:x16} said hello.");
         }
 
-        Peer peer = AddPeer(address);
+        Peer peer;
+        try
+        {
+            peer = AddPeer(address);
+        }
+        catch (Exception exception)
+        {
+            Refuse(hello, address, nic, exception.Message);
+            return;
+        }
+
         peer.EngineId = hello.EngineId;
         peer.HelloSession = hello.Session;
         peer.RemoteIndex = hello.PeerIndex;
@@ -215,17 +244,34 @@ internal sealed unsafe partial class Worker
 
     private void Refuse(HelloBody hello, NetAddress address, Nic nic, string reason)
     {
-        byte[] text = Encoding.UTF8.GetBytes(reason);
-        byte[] message = new byte[ControlHeader.Length + text.Length];
-        new ControlHeader(ControlHeader.ProtocolVersion, ControlKind.Refuse, hello.PeerIndex, hello.Session, 0).Write(message);
-        text.CopyTo(message, ControlHeader.Length);
         DropMessage($"hello of {address}: {reason}");
-        if (address.Fabric != Address.Fabric)
-            return;
         // Best effort: the other side repeats its hello until it hears something.
-        int route = nic.Domain.OpenRoute(address.Nics[0]);
-        nic.Domain.TrySend(route, message, 0);
-        nic.Domain.CloseRoute(route);
+        SendOnce(nic, address, ControlKind.Refuse, hello, Encoding.UTF8.GetBytes(reason));
+    }
+
+    /// <summary>One message to somebody who is no peer. An address that the fabric refuses gets none.</summary>
+    private void SendOnce(Nic nic, NetAddress address, ControlKind kind, HelloBody to, ReadOnlySpan<byte> body)
+    {
+        byte[] message = new byte[Math.Min(_maxMessageLength, ControlHeader.Length + body.Length)];
+        new ControlHeader(ControlHeader.ProtocolVersion, kind, to.PeerIndex, to.Session, 0).Write(message);
+        body[..(message.Length - ControlHeader.Length)].CopyTo(message.AsSpan(ControlHeader.Length));
+        try
+        {
+            int route = nic.Domain.OpenRoute(address.Nics[0]);
+            nic.Domain.TrySend(route, message, 0);
+            nic.Domain.CloseRoute(route);
+        }
+        catch (DescriptorException exception)
+        {
+            DropMessage($"a {kind} to {address}: {exception.Message}");
+        }
+    }
+
+    /// <summary>The other side accepted a connection that this side has given up: it is told, instead of finding out by silence.</summary>
+    private void DisownAccept(ReadOnlySpan<byte> bytes, Nic nic)
+    {
+        if (HelloBody.TryParse(bytes) is { } accept && NetAddress.TryParse(accept.Address, null, out NetAddress? address) && address.Fabric == Address.Fabric)
+            SendOnce(nic, address, ControlKind.Goodbye, accept, []);
     }
 
     private void ReceiveAccept(Peer peer, ReadOnlySpan<byte> bytes)
@@ -261,6 +307,10 @@ internal sealed unsafe partial class Worker
     private void EndPeer(Peer peer, PeerState state, string reason)
     {
         var failure = new PeerFailedException(peer.Address, reason);
+        // A fence ends all that the other NICs have open towards here: not for an attempt that never was a connection, and not while
+        // the same engine has another one that lives.
+        bool fence = state == PeerState.Failed && peer.State == PeerState.Ready
+            && !Array.Exists(_peers, other => other != peer && other is { State: PeerState.Ready } && other.EngineId == peer.EngineId);
         if (!peer.TrySetState(state, failure))
             return;
         if (state == PeerState.Failed)
@@ -275,7 +325,7 @@ internal sealed unsafe partial class Worker
         PeerEntry* entry = _peerEntries + peer.Index;
         entry->Ready = false;
         for (int i = 0; i < entry->LaneCount; i++)
-            CloseLane(LaneOf(entry, i), fence: state == PeerState.Failed);
+            CloseLane(LaneOf(entry, i), fence);
         for (int i = 0; i < _records.Used; i++)
         {
             if ((_records[i]->Flags & TransferFlags.InUse) != 0 && _records[i]->Peer == peer.Index)
@@ -297,11 +347,13 @@ internal sealed unsafe partial class Worker
         nic.Routes.Remove(lane->Route);
         if (!nic.Alive)
             return;
-        // What was staged for the lane goes out first, so that the domain reports its end like everything else's.
+        // What was staged for the lane goes out first, so that the domain reports its end like everything else's. What it does not
+        // take comes back: the route's number may be another peer's soon.
         nic.Flush();
         if (fence)
             nic.Domain.FencePeer(lane->Route);
         nic.Domain.CloseRoute(lane->Route);
+        Restage(nic, nic.TakeBack(lane->Route));
     }
 
     private void FailRoute(Nic nic, int route, FabricStatus status, int code)
@@ -342,22 +394,19 @@ internal sealed unsafe partial class Worker
                 FailPeer(peer, $"The last NIC towards {peer.Address}, {nic.Domain.Address}, has failed.");
         }
 
-        MoveStaged(nic);
+        Restage(nic, nic.TakeBack(null));
     }
 
-    /// <summary>Writes the failed NIC never took go back to their transfers' cursors' end: they are dealt to other lanes.</summary>
-    private void MoveStaged(Nic nic)
+    /// <summary>Writes that a failed NIC or route never took are dealt to other lanes.</summary>
+    private void Restage(Nic nic, List<(FabricWrite Write, Nic.StagedRegions Regions)> writes)
     {
-        ReadOnlySpan<FabricWrite> writes = nic.TakeBack(out ReadOnlySpan<Nic.StagedRegions> regions);
-        for (int i = 0; i < writes.Length; i++)
+        foreach ((FabricWrite write, Nic.StagedRegions regions) in writes)
         {
-            FabricWrite write = writes[i];
-            int peerIndex = TransferRecords.PeerOf(write.Context);
-            Lane* lane = LaneOf(_peerEntries + peerIndex, TransferRecords.LaneOf(write.Context));
+            Lane* lane = LaneOf(_peerEntries + TransferRecords.PeerOf(write.Context), TransferRecords.LaneOf(write.Context));
             lane->Outstanding--;
             int index = _records.Find(write.Context);
             if (index >= 0)
-                Restage(index, _records[index], write, regions[i], nic, lane);
+                Restage(index, _records[index], write, regions, nic, lane);
         }
     }
 
@@ -446,10 +495,8 @@ internal sealed unsafe partial class Worker
         foreach (int source in _sending)
             _engine.Sources[source].Complete(default, cause);
         _sending.Clear();
-        while (_outgoing.TryDequeue(out OutgoingMessage message))
-            EndMessage(message, cause);
-        foreach ((_, _, TaskCompletionSource done) in _quiesces)
-            done.TrySetException(cause);
+        foreach (Quiesce quiesce in _quiesces)
+            quiesce.Done.TrySetException(cause);
         _quiesces.Clear();
     }
 

@@ -26,7 +26,7 @@ internal sealed unsafe partial class Worker
                 return done;
             int peerIndex = destination->Peer;
             PeerEntry* peer = _peerEntries + peerIndex;
-            NoteImmediate(record, descriptor);
+            NoteImmediate(record, descriptor, peerIndex);
 
             int live = LiveLanes(peer);
             if (record->Routing == LaneRoutingKind.Sharded && record->Lane != 0)
@@ -94,6 +94,10 @@ internal sealed unsafe partial class Worker
         ulong remoteAddress = destination->Bases[lane->RemoteNic], remoteKey = destination->Keys[lane->RemoteNic];
         long sourceLength = source is null ? 0 : source->Length, destinationLength = destination->Length;
         long most = nic.Capabilities.MaxWriteLength;
+        // The rows may be rewritten by other threads: what was read is good only if they still are these regions' rows.
+        if (Volatile.Read(ref destination->Generation) != destinationHandle.Generation
+            || (source is not null && Volatile.Read(ref source->Generation) != sourceHandle.Generation))
+            return 0;
         int route = lane->Route;
         long bytes = 0;
         int staged = 0;
@@ -115,7 +119,9 @@ internal sealed unsafe partial class Worker
             }
 
             // The second line behind validation at submission: nothing outside the two regions is ever posted.
-            if ((ulong)descriptor->DestinationOffset > (ulong)(destinationLength - length)
+            if ((ulong)length > (ulong)destinationLength
+                || (ulong)descriptor->DestinationOffset > (ulong)(destinationLength - length)
+                || (ulong)length > (ulong)(length == 0 ? 0 : sourceLength)
                 || (length != 0 && (ulong)descriptor->SourceOffset > (ulong)(sourceLength - length)))
             {
                 break;
@@ -211,7 +217,7 @@ internal sealed unsafe partial class Worker
         string? error = null;
         if (destination is null || destination->State != RegionState.Remote)
             error = $"The destination {descriptor->Destination} was removed, or its peer failed, after the request was submitted.";
-        else if (descriptor->Length != 0 && (source is null || source->State is RegionState.Remote or RegionState.Free))
+        else if (descriptor->Length != 0 && (source is null || !MayRead(record, source)))
             error = $"The source {descriptor->Source} was unregistered after the request was submitted.";
         else if (descriptor->Opcode != WriteOpcode.Write)
             error = $"Opcode {descriptor->Opcode} is reserved; plans expand to writes only.";
@@ -220,6 +226,10 @@ internal sealed unsafe partial class Worker
             || (descriptor->Length != 0 && (ulong)descriptor->SourceOffset > (ulong)(source->Length - descriptor->Length))
             || destination->Length < descriptor->Length)
             error = $"The plan expanded to a write outside its regions ({*descriptor}); its Validate and Expand disagree.";
+        else if (descriptor->Immediate.IsCounter && descriptor->Units > TransferUnits.MaxPerWrite && descriptor->Length <= TransferUnits.MaxBytesPerWrite)
+            error = $"The plan expanded to a write of {descriptor->Units} units in {descriptor->Length} bytes; a coalesced write carries at most {TransferUnits.MaxPerWrite}.";
+        else if (descriptor->Immediate.IsNumber && descriptor->Length > _maxWriteLength)
+            error = $"A write with a user's number is never cut: {descriptor->Length} bytes are more than the {_maxWriteLength} this device's NICs write at once. Use an engine-allocated counter, or cut the range.";
         else if (destination->Device != Device)
             error = $"The destination {descriptor->Destination} belongs to device {destination->Device}, this is device {Device}.";
         else if (_peers[destination->Peer]!.Failure is { } failure)
@@ -234,21 +244,25 @@ internal sealed unsafe partial class Worker
         return false;
     }
 
-    private static void NoteImmediate(TransferRecord* record, WriteDescriptor* descriptor)
+    /// <summary>From a closing region only what had begun before goes on.</summary>
+    private static bool MayRead(TransferRecord* record, RegionEntry* source) =>
+        source->State == RegionState.Local || (source->State == RegionState.Closing && (record->Flags & TransferFlags.Draining) != 0);
+
+    private static void NoteImmediate(TransferRecord* record, WriteDescriptor* descriptor, int peer)
     {
         if (descriptor->Immediate.IsNone)
             return;
         if (record->AbortImmediate.IsNone)
         {
             record->AbortImmediate = descriptor->Immediate;
-            record->AbortDestination = descriptor->Destination;
+            record->AbortPeer = peer;
         }
-        else if (record->AbortImmediate != descriptor->Immediate || record->AbortDestination != descriptor->Destination)
+        else if (record->AbortImmediate != descriptor->Immediate || record->AbortPeer != peer)
         {
             // Kept in step with the current one, so that the hot loop compares with one value only.
             record->Flags |= TransferFlags.SeveralImmediates;
             record->AbortImmediate = descriptor->Immediate;
-            record->AbortDestination = descriptor->Destination;
+            record->AbortPeer = peer;
         }
     }
 

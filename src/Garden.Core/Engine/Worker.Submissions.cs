@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.CompilerServices;
 
 namespace Garden;
@@ -24,8 +23,10 @@ internal sealed unsafe partial class Worker
             SubmissionSlot* slot = _ring.Peek();
             if (slot is null || !_records.TryRent(out int index))
                 break;
-            Begin(index, slot);
+            // The slot is free before anything of the request is run: whatever happens then, it is taken once.
+            Load(_records[index], slot);
             _ring.Advance(slot);
+            Begin(index, _records[index]);
         }
 
         if (taken != 0)
@@ -33,9 +34,8 @@ internal sealed unsafe partial class Worker
         return taken != 0;
     }
 
-    private void Begin(int index, SubmissionSlot* slot)
+    private void Load(TransferRecord* record, SubmissionSlot* slot)
     {
-        TransferRecord* record = _records[index];
         record->Operations = slot->Operations;
         record->SourceMask = slot->SourceMask;
         record->Source = slot->Source;
@@ -51,14 +51,19 @@ internal sealed unsafe partial class Worker
         record->Flags = TransferFlags.InUse;
         record->Cursor = default;
         record->AbortImmediate = default;
-        record->Block = 0;
-        record->Deadline = _now + (slot->DeadlineMilliseconds * (Stopwatch.Frequency / 1000));
+        record->AbortPeer = -1;
+        // The slot has the low 32 bits of a millisecond clock; deadlines are less than 2³¹ ms away.
+        record->Deadline = _milliseconds + (slot->DeadlineMilliseconds - (int)_milliseconds);
         _nextDeadline = Math.Min(_nextDeadline, record->Deadline);
         // Safe: both have MaxInlinePlan bytes. A plan too long for that is in a block, whose handle is copied.
         Unsafe.CopyBlockUnaligned(record->Plan, slot->Plan, SubmissionSlot.MaxInlinePlan);
-        if (slot->PlanInBlock != 0)
-            record->Block = *(ulong*)slot->Plan;
+        record->Block = slot->PlanInBlock == 0 ? 0 : *(ulong*)slot->Plan;
+        if (_quiesces.Count != 0)
+            MarkDraining(record);
+    }
 
+    private void Begin(int index, TransferRecord* record)
+    {
         // A peer's transfers keep their order of submission where that costs nothing: behind a queue, one queues up.
         bool queueEmpty = record->Peer < 0 ? _scatterHead < 0 : _peerEntries[record->Peer].QueueHead < 0;
         if (!queueEmpty || !AdvanceTurn(index, record))
@@ -79,19 +84,24 @@ internal sealed unsafe partial class Worker
 
     private bool Advance(int index, TransferRecord* record)
     {
-        void* plan = PlanOf(record);
         if ((record->Flags & TransferFlags.HasPartial) != 0)
         {
             record->Flags &= ~TransferFlags.HasPartial;
             WriteDescriptor partial = record->Partial;
             if (StageBatch(index, record, &partial, 1) == 0)
+            {
+                // Nothing of it could be staged: it is kept as it was.
+                if ((record->Flags & (TransferFlags.HasPartial | TransferFlags.Stopping)) == 0)
+                    Keep(record, partial);
                 return (record->Flags & TransferFlags.Stopping) != 0;
+            }
         }
 
         if (!record->Cursor.IsCompleted)
         {
             PlanCursor start = record->Cursor;
-            int count = record->Operations->Expand(plan, &record->Cursor, _batch, BatchSize);
+            if (!TryExpand(index, record, &record->Cursor, _batch, BatchSize, out int count))
+                return true;
             int staged = StageBatch(index, record, _batch, count);
             if ((record->Flags & TransferFlags.Stopping) != 0)
                 return true;
@@ -100,9 +110,7 @@ internal sealed unsafe partial class Worker
                 // Back-pressure: the cursor goes back to the first descriptor that was not taken, by expanding the taken ones again.
                 int taken = staged + ((record->Flags & TransferFlags.HasPartial) != 0 ? 1 : 0);
                 record->Cursor = start;
-                if (taken != 0)
-                    record->Operations->Expand(plan, &record->Cursor, _rewind, taken);
-                return false;
+                return taken != 0 && !TryExpand(index, record, &record->Cursor, _rewind, taken, out _);
             }
         }
 
@@ -112,6 +120,28 @@ internal sealed unsafe partial class Worker
         if ((record->Flags & TransferFlags.SeveralImmediates) == 0)
             ReleasePlan(record);
         return true;
+    }
+
+    /// <summary>Expands under guard: a plan is user code, and its error is its transfer's, not the worker's.</summary>
+    private bool TryExpand(int index, TransferRecord* record, PlanCursor* cursor, WriteDescriptor* descriptors, int capacity, out int count)
+    {
+        Exception? error = null;
+        count = 0;
+        try
+        {
+            count = record->Operations->Expand(PlanOf(record), cursor, descriptors, capacity);
+        }
+        catch (Exception exception)
+        {
+            error = exception;
+        }
+
+        if (error is null && (uint)count <= (uint)capacity && (count != 0 || cursor->IsCompleted))
+            return true;
+        string what = error is null ? $"returned {count} descriptors for room of {capacity} and is {(cursor->IsCompleted ? "" : "not ")}completed" : $"threw: {error.Message}";
+        count = 0;
+        Fail(index, record, new PlanException($"The plan's Expand {what}; correct the plan."));
+        return false;
     }
 
     private void Push(int index, TransferRecord* record)
@@ -147,7 +177,13 @@ internal sealed unsafe partial class Worker
     {
         bool worked = false;
         if (_scatterHead >= 0)
-            worked |= RunQueue(ref _scatterHead, ref _scatterTail);
+        {
+            bool moved = RunQueue(ref _scatterHead, ref _scatterTail);
+            worked |= moved;
+            if (!moved)
+                RotateScatters();
+        }
+
         for (int round = _peersWithWork.Count; round > 0; round--)
         {
             int index = _peersWithWork.Dequeue();
@@ -159,6 +195,17 @@ internal sealed unsafe partial class Worker
         }
 
         return worked;
+    }
+
+    /// <summary>A scatter that waits for one slow peer does not keep the scatters to other peers waiting.</summary>
+    private void RotateScatters()
+    {
+        if (_scatterHead < 0 || _scatterHead == _scatterTail)
+            return;
+        int first = _scatterHead;
+        _scatterHead = _records[first]->Next;
+        _records[first]->Next = -1;
+        Append(first, ref _scatterHead, ref _scatterTail);
     }
 
     private bool RunQueue(ref int head, ref int tail)

@@ -12,6 +12,7 @@ internal sealed unsafe partial class Worker
     private int _idleTurns;
     private uint _nextFirstLane;
     private long _lastTick;
+    private long _milliseconds = Environment.TickCount64;
     private long _nextDeadline = long.MaxValue;
     private long _longestPause;
 
@@ -24,6 +25,7 @@ internal sealed unsafe partial class Worker
     private void RunTimers()
     {
         _now = Timestamp();
+        _milliseconds = Environment.TickCount64;
         if (_quiesces.Count != 0)
             CheckQuiesces();
         long gap = _now - _lastTick;
@@ -33,16 +35,20 @@ internal sealed unsafe partial class Worker
         // A pause of this process (a collection, a debugger) must not make its peers look dead. Parks end within a second.
         long pause = gap - Stopwatch.Frequency;
         _longestPause = Math.Max(pause, _longestPause - (gap / 16));
-        if (_now >= _nextDeadline)
+        if (_milliseconds >= _nextDeadline)
             CheckDeadlines();
-        CheckPeers();
+        if (_now >= _nextPeerCheck)
+            CheckPeers();
     }
 
-    /// <summary>When a parked worker must look at its clock again.</summary>
-    private long NextTimer()
+    /// <summary>How long a parked worker may leave its clock alone, in milliseconds.</summary>
+    private long MillisecondsToNextTimer()
     {
-        long next = Math.Min(_nextDeadline, _nextPeerCheck);
-        return _quiesces.Count == 0 ? next : Math.Min(next, _now + (10 * TickInterval));
+        long wait = Math.Min(1000, _nextDeadline - Environment.TickCount64);
+        if (_nextPeerCheck != long.MaxValue)
+            wait = Math.Min(wait, (_nextPeerCheck - Timestamp()) / TickInterval);
+        // A drain ends without a wake of its own.
+        return _quiesces.Count == 0 ? wait : Math.Min(wait, 5);
     }
 
     private void CheckDeadlines()
@@ -53,7 +59,7 @@ internal sealed unsafe partial class Worker
             TransferRecord* record = _records[i];
             if ((record->Flags & TransferFlags.InUse) == 0 || (record->Flags & TransferFlags.Abandoned) != 0)
                 continue;
-            if (record->Deadline <= _now)
+            if (record->Deadline <= _milliseconds)
                 MissDeadline(i, record);
             if ((record->Flags & (TransferFlags.InUse | TransferFlags.Abandoned)) == TransferFlags.InUse)
                 _nextDeadline = Math.Min(_nextDeadline, record->Deadline);
@@ -68,13 +74,6 @@ internal sealed unsafe partial class Worker
             return;
         }
 
-        if (record->Outstanding == 0)
-        {
-            // Still in a peer's queue that has not come round; the next turn ends it.
-            record->Deadline = _now + (10 * TickInterval);
-            return;
-        }
-
         GardenLog.DrainFailed(_logger, record->Outstanding);
         _engine.CountLeak(record->Outstanding);
         _failures.TryGetValue(index, out Exception? cause);
@@ -86,13 +85,11 @@ internal sealed unsafe partial class Worker
         // The ring's order is kept: the submission is taken before its cancellation is looked at.
         if (_ring.Head < position)
         {
-            _commands.Enqueue(() => CancelWhenTaken(source, version, position));
-            TakeSubmissions();
+            Enqueue(() => CancelWhenTaken(source, version, position));
             return;
         }
 
-        TransferSource target = _engine.Sources[source];
-        if (target.Version != version || target.IsCompleted(version))
+        if (!_engine.Sources[source].IsRunning(version))
             return;
         for (int i = 0; i < _records.Used; i++)
         {
@@ -103,16 +100,5 @@ internal sealed unsafe partial class Worker
                 return;
             }
         }
-    }
-
-    private bool AnyTransferFrom(ulong mask)
-    {
-        for (int i = 0; i < _records.Used; i++)
-        {
-            if ((_records[i]->Flags & TransferFlags.InUse) != 0 && (_records[i]->SourceMask & mask) != 0)
-                return true;
-        }
-
-        return false;
     }
 }

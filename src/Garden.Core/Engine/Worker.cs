@@ -30,7 +30,7 @@ internal sealed unsafe partial class Worker : IDisposable
     private readonly SubmissionRing _ring;
     private readonly TransferRecords _records;
     private readonly WorkerParker _parker = new();
-    private readonly ConcurrentQueue<Action> _commands = new();
+    private readonly ConcurrentQueue<Command> _commands = new();
     private readonly Nic[] _nics;
     private readonly PeerEntry* _peerEntries;
     private readonly WriteDescriptor* _batch;
@@ -38,8 +38,11 @@ internal sealed unsafe partial class Worker : IDisposable
     private readonly FabricCompletion* _completions;
     private readonly Queue<int> _peersWithWork = new();
     private readonly Thread? _thread;
+    private readonly ManualResetEventSlim _started = new();
     private Exception? _fault;
-    private bool _stopRequested;
+    private volatile bool _stopRequested;
+    private bool _ended;
+    private Exception? _startFailure;
     private int _running;
     private int _runningThread;
     private long _now;
@@ -63,6 +66,7 @@ internal sealed unsafe partial class Worker : IDisposable
         _nics = [.. domains.Select(static (domain, index) => new Nic(domain, index))];
         Address = new NetAddress(fabric.Name, [.. domains.Select(static domain => domain.Address)]);
         _maxMessageLength = domains.Min(static domain => domain.Capabilities.MaxMessageLength);
+        _maxWriteLength = domains.Min(static domain => domain.Capabilities.MaxWriteLength);
         _ring = new SubmissionRing(options.RingSlots);
         Port = new SubmissionPort(_ring, _parker);
         _records = new TransferRecords(options.MaxTransfers);
@@ -100,16 +104,30 @@ internal sealed unsafe partial class Worker : IDisposable
     /// <summary>Transfers the worker has begun and not ended.</summary>
     public int ActiveTransfers => _records.Active;
 
+    /// <summary>True while some thread is in a turn.</summary>
+    public bool IsRunning => Volatile.Read(ref _running) != 0;
+
     /// <summary>True on the thread that runs the worker now: waiting there would wait for itself.</summary>
     public bool IsCurrentThread => Volatile.Read(ref _runningThread) == Environment.CurrentManagedThreadId;
 
-    public void Start() => _thread?.Start();
-
-    /// <summary>Runs <paramref name="command"/> on the worker, soon.</summary>
-    public void Enqueue(Action command)
+    /// <summary>Runs <paramref name="command"/> on the worker, soon. False, and nothing is run, when the worker has ended.</summary>
+    /// <param name="command">What to do.</param>
+    /// <param name="reject">What to do instead when the worker faults or ends first.</param>
+    public bool Enqueue(Action command, Action<Exception>? reject = null)
     {
-        _commands.Enqueue(command);
+        if (Volatile.Read(ref _ended))
+            return false;
+        _commands.Enqueue(new Command(command, reject));
+        // Seen by the worker's last look, or by this one.
+        Interlocked.MemoryBarrier();
+        if (Volatile.Read(ref _ended))
+        {
+            while (_commands.TryDequeue(out Command? late))
+                late.Reject?.Invoke(new ObjectDisposedException(nameof(TransferEngine)));
+        }
+
         _parker.Wake();
+        return true;
     }
 
     /// <summary>One turn. True when there was something to do.</summary>
@@ -121,7 +139,11 @@ internal sealed unsafe partial class Worker : IDisposable
         try
         {
             if (_fault is not null)
+            {
+                RunFaulted();
                 throw NewFault();
+            }
+
             return Turn();
         }
         catch (Exception exception) when (_fault is null)
@@ -136,29 +158,45 @@ internal sealed unsafe partial class Worker : IDisposable
         }
     }
 
-    public void Stop()
+    /// <summary>Starts the thread and waits until it runs, pinned where asked.</summary>
+    /// <exception cref="InvalidOperationException">It could not be pinned.</exception>
+    public void Start()
     {
-        Enqueue(() => _stopRequested = true);
         if (_thread is null)
             return;
-        // The loop ends at the latest when a turn and a park are over; a worker that does not is leaked, not waited for.
-        if ((_thread.ThreadState & System.Threading.ThreadState.Unstarted) == 0 && !IsCurrentThread)
-            _thread.Join(TimeSpan.FromSeconds(10));
+        _thread.Start();
+        if (!_started.Wait(TimeSpan.FromSeconds(30)))
+            throw new InvalidOperationException($"The worker thread of device {Device} did not start within 30 s.");
+        if (_startFailure is not null)
+            throw new InvalidOperationException($"The worker of device {Device} could not start: {_startFailure.Message}", _startFailure);
     }
 
-    /// <summary>After the loop has ended (or where there is none): lets goodbyes go out and what is posted drain, for a moment.</summary>
-    public void RunLastTurns()
+    /// <summary>Ends the thread. False when it does not end: a handler blocks it, and what it uses must stay.</summary>
+    public bool Stop()
     {
-        long end = Stopwatch.GetTimestamp() + (Stopwatch.Frequency / 5);
+        _stopRequested = true;
+        _parker.Wake();
+        return _thread is null
+            || (_thread.ThreadState & System.Threading.ThreadState.Unstarted) != 0
+            || (!IsCurrentThread && _thread.Join(TimeSpan.FromSeconds(10)));
+    }
+
+    /// <summary>
+    /// After the thread has ended (or where there is none): lets goodbyes go out and what is posted drain, for a moment. False
+    /// when another thread is still polling.
+    /// </summary>
+    public bool RunLastTurns()
+    {
+        long end = Stopwatch.GetTimestamp() + (2 * Stopwatch.Frequency);
         while (Interlocked.Exchange(ref _running, 1) != 0)
         {
-            // The caller is in Poll; it sees the engine disposed when it comes back.
             if (Stopwatch.GetTimestamp() > end)
-                return;
+                return false;
             Thread.Yield();
         }
 
         _runningThread = Environment.CurrentManagedThreadId;
+        end = Stopwatch.GetTimestamp() + (Stopwatch.Frequency / 5);
         do
         {
             try
@@ -173,18 +211,31 @@ internal sealed unsafe partial class Worker : IDisposable
             }
         }
         while ((_records.Active != 0 || _outboxes.Count != 0) && Stopwatch.GetTimestamp() < end);
+
+        // From here on nobody gets in: the ring is closed and drained, and commands are rejected.
+        _ring.Close();
+        Volatile.Write(ref _ended, true);
+        Interlocked.MemoryBarrier();
+        var disposed = new ObjectDisposedException(nameof(TransferEngine));
+        EndAll(disposed);
+        end = Stopwatch.GetTimestamp() + Stopwatch.Frequency;
+        while (!_ring.IsDrained && Stopwatch.GetTimestamp() < end)
+        {
+            RejectAll(disposed);
+            Thread.Yield();
+        }
+
+        return true;
     }
 
-    /// <summary>Frees everything; the loop has ended.</summary>
+    /// <summary>Closes the NICs and frees what only the worker uses; the loop has ended.</summary>
     public void Dispose()
     {
         foreach (Nic nic in _nics)
-            nic.Dispose();
-        EndAll(new ObjectDisposedException(nameof(TransferEngine)));
-        _ring.Dispose();
+            Guard(nic.Dispose);
         _records.Dispose();
-        Watchers.Dispose();
         _parker.Dispose();
+        _started.Dispose();
         NativeMemory.Free(_peerEntries);
         NativeMemory.AlignedFree(_batch);
         NativeMemory.AlignedFree(_rewind);
@@ -211,8 +262,17 @@ internal sealed unsafe partial class Worker : IDisposable
 
     private void Loop()
     {
-        if (_cpu is { } cpu)
-            ThreadAffinity.Pin(cpu);
+        try
+        {
+            if (_cpu is { } cpu)
+                ThreadAffinity.Pin(cpu);
+        }
+        catch (Exception exception)
+        {
+            _startFailure = exception;
+        }
+
+        _started.Set();
         _runningThread = Environment.CurrentManagedThreadId;
         int idle = 0;
         WaitStrategy strategy = _options.WaitStrategy;
@@ -220,7 +280,7 @@ internal sealed unsafe partial class Worker : IDisposable
         {
             try
             {
-                if (_fault is not null ? RunCommands() : Turn())
+                if (_fault is not null ? RunFaulted() : Turn())
                 {
                     idle = 0;
                     continue;
@@ -255,16 +315,21 @@ internal sealed unsafe partial class Worker : IDisposable
     {
         _parker.Prepare();
         RunTimers();
-        long due = NextTimer();
-        bool quiet = _commands.IsEmpty && _ring.Peek() is null && !Watchers.IsSignalled && !Watchers.IsArmed && !_stopRequested;
+        long milliseconds = MillisecondsToNextTimer();
+        // Looked at after the announcement: who publishes work from here on sees it and wakes the worker.
+        bool quiet = _commands.IsEmpty && _ring.Peek() is null && _outgoing.IsEmpty && !Watchers.IsSignalled && !Watchers.IsArmed && !_stopRequested;
         foreach (Nic nic in _nics)
         {
             if (!quiet)
                 break;
-            quiet = !nic.Alive || nic.Domain.TryArm(out long nicDue) && Earlier(nicDue, ref due);
+            quiet = nic.Domain.TryArm(out long due);
+            if (due != long.MaxValue)
+                milliseconds = Math.Min(milliseconds, (due - Timestamp()) / TickInterval);
+            // What a NIC or a peer refused is offered again soon: nothing wakes the worker for it.
+            if (nic.HasStaged || _outboxes.Count != 0)
+                milliseconds = Math.Min(milliseconds, 1);
         }
 
-        long milliseconds = (due - Stopwatch.GetTimestamp()) * 1000 / Stopwatch.Frequency;
         if (!quiet || milliseconds < 1)
         {
             _parker.Cancel();
@@ -272,25 +337,43 @@ internal sealed unsafe partial class Worker : IDisposable
             return;
         }
 
-        _parker.Park((int)Math.Min(milliseconds, 1000));
+        _parker.Park((int)milliseconds);
+        _now = Timestamp();
+        _milliseconds = Environment.TickCount64;
     }
 
-    private static bool Earlier(long candidate, ref long due)
+    /// <summary>The commands that are there now: one that puts itself back is run in the next turn.</summary>
+    private bool RunCommands()
     {
-        due = Math.Min(due, candidate);
+        if (_commands.IsEmpty)
+            return false;
+        for (int left = _commands.Count; left > 0 && _commands.TryDequeue(out Command? command); left--)
+            command.Run();
         return true;
     }
 
-    private bool RunCommands()
+    /// <summary>Ends what comes to a worker that will not run it any more.</summary>
+    private void RejectAll(Exception cause)
     {
-        bool worked = false;
-        while (_commands.TryDequeue(out Action? command))
+        while (_commands.TryDequeue(out Command? command))
+            command.Reject?.Invoke(cause);
+        while (_ring.Peek() is var slot && slot is not null)
         {
-            command();
-            worked = true;
+            int source = slot->Source;
+            ReleaseUnstarted(slot);
+            _ring.Advance(slot);
+            _engine.Sources[source].Complete(default, cause);
         }
 
-        return worked;
+        while (_outgoing.TryDequeue(out OutgoingMessage message))
+            EndMessage(message, cause);
+    }
+
+    /// <summary>A faulted worker does one thing more: it tells whoever comes.</summary>
+    private bool RunFaulted()
+    {
+        RejectAll(NewFault());
+        return false;
     }
 
     private void FlushNics()
@@ -303,30 +386,47 @@ internal sealed unsafe partial class Worker : IDisposable
     {
         if (_fault is not null)
             return;
-        GardenLog.WorkerFaulted(_logger, Device, exception);
         Volatile.Write(ref _fault, exception);
         EngineFaultedException fault = NewFault();
-        _engine.SetFault(fault);
+        Guard(() => GardenLog.WorkerFaulted(_logger, Device, exception));
+        Guard(() => _engine.SetFault(fault));
         EndAll(fault);
     }
 
-    /// <summary>Ends every transfer, waiter and peer: nothing is left that could hang.</summary>
+    /// <summary>Ends every transfer, waiter and peer: nothing is left that could hang. Each step by itself, whatever the others do.</summary>
     private void EndAll(Exception cause)
     {
         for (int i = 0; i < _records.Used; i++)
         {
-            if ((_records[i]->Flags & TransferFlags.InUse) != 0)
-                Abandon(i, cause);
+            int index = i;
+            if ((_records[i]->Flags & (TransferFlags.InUse | TransferFlags.Abandoned)) == TransferFlags.InUse)
+                Guard(() => Abandon(index, cause));
         }
 
-        while (_ring.Peek() is var slot && slot is not null)
-        {
-            ReleaseUnstarted(slot);
-            _engine.Sources[slot->Source].Complete(default, cause);
-            _ring.Advance(slot);
-        }
-
-        EndPeers(cause);
-        RunCommands();
+        Guard(() => EndPeers(cause));
+        Guard(() => RejectAll(cause));
     }
+
+    /// <summary>On the way down nothing may throw past its own step: an exception here would end the process.</summary>
+    private void Guard(Action step)
+    {
+        try
+        {
+            step();
+        }
+        catch (Exception exception)
+        {
+            try
+            {
+                GardenLog.CallbackFailed(_logger, "step of ending the worker", exception);
+            }
+            catch (Exception)
+            {
+                // The logger itself is broken; there is nobody left to tell.
+            }
+        }
+    }
+
+    /// <summary>Something to do on the worker, and what to do instead when the worker has ended.</summary>
+    private sealed record Command(Action Run, Action<Exception>? Reject);
 }

@@ -10,12 +10,15 @@ namespace Garden;
 /// are not changed while its generation is published, except that Local becomes Closing. Freed rows queue up at the back, so
 /// that a row is reused as late as possible and a 12-bit generation is enough to tell stale handles.
 /// </remarks>
-internal sealed unsafe class RegionTable : IDisposable
+internal sealed unsafe class RegionTable
 {
+    /// <summary>Rows that wait before the first is used again, while there are fresh ones.</summary>
+    private const int LeastFree = 64;
+
     private readonly Lock _lock = new();
     private readonly Queue<int> _free = new();
     private readonly int _capacity;
-    private RegionEntry* _entries;
+    private readonly RegionEntry* _entries;
     private int _used;
 
     public RegionTable(int capacity)
@@ -41,7 +44,8 @@ internal sealed unsafe class RegionTable : IDisposable
     {
         lock (_lock)
         {
-            if (!_free.TryDequeue(out int index))
+            int index = 0;
+            if ((_free.Count < LeastFree && _used < _capacity) || !_free.TryDequeue(out index))
             {
                 if (_used == _capacity)
                     throw new PlanException($"All {_capacity} region rows are in use; unregister regions or raise TransferEngineOptions.MaxRegions.");
@@ -125,9 +129,6 @@ internal sealed unsafe class RegionTable : IDisposable
         }
     }
 
-    public void Dispose()
-    {
-        NativeMemory.Free(_entries);
-        _entries = null;
-    }
+    /// <summary>Freed by the finalizer: handles may be looked up from any thread, also after the engine's end.</summary>
+    ~RegionTable() => NativeMemory.Free(_entries);
 }
