@@ -12,11 +12,20 @@ public readonly record struct LaneRouting
     /// <summary>The policy.</summary>
     public LaneRoutingKind Kind { get; }
 
-    /// <summary>The lane of <see cref="LaneRoutingKind.Pinned"/>.</summary>
+    /// <summary>The lane of <see cref="LaneRoutingKind.Pinned"/>; for <see cref="LaneRoutingKind.Sharded"/> how many lanes to use, 0 for all.</summary>
     public int Lane { get; }
 
     /// <summary>All live lanes: writes are dealt to the lane with most free credits, a few long ones are cut over all. The default.</summary>
     public static LaneRouting Sharded => default;
+
+    /// <summary>As <see cref="Sharded"/>, over <paramref name="lanes"/> of the lanes; transfers take turns in which ones.</summary>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="lanes"/> is not 1 … 8.</exception>
+    public static LaneRouting ShardedOver(int lanes)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(lanes, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(lanes, NetAddress.MaxNics);
+        return new LaneRouting(LaneRoutingKind.Sharded, lanes);
+    }
 
     /// <summary>Each destination peer keeps one lane; peers spread over the lanes.</summary>
     public static LaneRouting ByPeer => new(LaneRoutingKind.ByPeer, 0);

@@ -7,6 +7,7 @@ namespace Garden;
 public sealed class ReceiveQueue : IDisposable
 {
     private readonly Channel<ReceivedMessage> _messages;
+    private readonly Queue<ReceivedMessage> _kept = new();
     private readonly IDisposable _registration;
     private long _dropped;
 
@@ -25,7 +26,7 @@ public sealed class ReceiveQueue : IDisposable
     /// <exception cref="ObjectDisposedException">The queue was disposed.</exception>
     public async ValueTask<ReceivedMessage> ReceiveAsync(TimeSpan deadline, CancellationToken cancellationToken = default)
     {
-        if (_messages.Reader.TryRead(out ReceivedMessage ready))
+        if (TryReceive(out ReceivedMessage ready))
             return ready;
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(deadline);
@@ -43,15 +44,45 @@ public sealed class ReceiveQueue : IDisposable
         }
     }
 
+    /// <summary>A posted receive: the next message is copied into <paramref name="buffer"/>.</summary>
+    /// <returns>Who sent it, and its length.</returns>
+    /// <exception cref="ArgumentException">The message is longer than the buffer. It is kept for the next receive; the exception says its length.</exception>
+    /// <exception cref="TimeoutException">None came in time.</exception>
+    /// <exception cref="ObjectDisposedException">The queue was disposed.</exception>
+    public async ValueTask<(Peer Peer, int Length)> ReceiveAsync(Memory<byte> buffer, TimeSpan deadline, CancellationToken cancellationToken = default)
+    {
+        ReceivedMessage message = await ReceiveAsync(deadline, cancellationToken).ConfigureAwait(false);
+        int length = message.Bytes.Length;
+        if (length > buffer.Length)
+        {
+            lock (_kept)
+                _kept.Enqueue(message);
+            throw new ArgumentException($"The message has {length} bytes, the posted buffer {buffer.Length}; post at least Peer.MaxMessageLength.", nameof(buffer));
+        }
+
+        message.Bytes.CopyTo(buffer.Span);
+        message.Dispose();
+        return (message.Peer, length);
+    }
+
     /// <summary>The next message, if one is there.</summary>
-    public bool TryReceive(out ReceivedMessage message) => _messages.Reader.TryRead(out message);
+    public bool TryReceive(out ReceivedMessage message)
+    {
+        lock (_kept)
+        {
+            if (_kept.TryDequeue(out message))
+                return true;
+        }
+
+        return _messages.Reader.TryRead(out message);
+    }
 
     /// <inheritdoc/>
     public void Dispose()
     {
         _registration.Dispose();
         _messages.Writer.TryComplete();
-        while (_messages.Reader.TryRead(out ReceivedMessage message))
+        while (TryReceive(out ReceivedMessage message))
             message.Dispose();
     }
 

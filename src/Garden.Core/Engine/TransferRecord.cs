@@ -38,6 +38,9 @@ internal unsafe struct TransferRecord
     public byte Lane;
     public byte LanesUsed;
 
+    /// <summary>The first lane of a transfer that is sharded over some lanes only.</summary>
+    public byte FirstLane;
+
     /// <summary>The counter the receiver waits for, and where: who is told when the transfer fails.</summary>
     public Immediate AbortImmediate;
     public RegionHandle AbortDestination;

@@ -29,6 +29,8 @@ internal sealed unsafe partial class Worker
             NoteImmediate(record, descriptor);
 
             int live = LiveLanes(peer);
+            if (record->Routing == LaneRoutingKind.Sharded && record->Lane != 0)
+                live = Math.Min(live, record->Lane);
             bool cut = descriptor->Length > TransferUnits.BytesPerUnit
                 && !descriptor->Immediate.IsNumber
                 && (record->Routing == LaneRoutingKind.ByBytes || (record->Routing == LaneRoutingKind.Sharded && count < live));
@@ -271,9 +273,28 @@ internal sealed unsafe partial class Worker
             default:
                 Span<int> credits = stackalloc int[NetAddress.MaxNics];
                 for (int lane = 0; lane < peer->LaneCount; lane++)
-                    credits[lane] = Credits(peer, lane);
+                    credits[lane] = MayUse(record, peer, lane) ? Credits(peer, lane) : 0;
                 return NicSharding.LaneWithMostCredits(credits[..peer->LaneCount]);
         }
+    }
+
+    /// <summary>A transfer sharded over some lanes uses the first of them that are alive, from its own first lane on.</summary>
+    private static bool MayUse(TransferRecord* record, PeerEntry* peer, int lane)
+    {
+        if (record->Routing != LaneRoutingKind.Sharded || record->Lane == 0 || record->Lane >= peer->LaneCount)
+            return true;
+        int left = record->Lane;
+        for (int i = 0; i < peer->LaneCount && left > 0; i++)
+        {
+            int candidate = (record->FirstLane + i) % peer->LaneCount;
+            if (!LaneOf(peer, candidate)->Alive)
+                continue;
+            if (candidate == lane)
+                return true;
+            left--;
+        }
+
+        return false;
     }
 
     private void FailWithoutLane(int index, TransferRecord* record, PeerEntry* peer, int peerIndex)

@@ -73,6 +73,7 @@ internal sealed unsafe partial class Worker
         record->Routing = slot->Routing;
         record->Lane = slot->Lane;
         record->LanesUsed = 0;
+        record->FirstLane = slot->Lane == 0 ? (byte)0 : (byte)(_nextFirstLane++ % NetAddress.MaxNics);
         record->Outstanding = 0;
         record->Next = -1;
         record->Bytes = 0;

@@ -10,6 +10,7 @@ internal sealed unsafe partial class Worker
     private int _scatterHead = -1;
     private int _scatterTail = -1;
     private int _idleTurns;
+    private uint _nextFirstLane;
     private long _lastTick;
     private long _nextDeadline = long.MaxValue;
     private long _longestPause;

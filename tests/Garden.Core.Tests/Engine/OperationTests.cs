@@ -70,6 +70,11 @@ public sealed class OperationTests
             pair.Sender.SendAsync(pair.Peer, 40, new byte[pair.Peer.MaxMessageLength + 1]).AsTask());
         Assert.Contains($"at most {pair.Peer.MaxMessageLength}", tooLong.Message, StringComparison.Ordinal);
         Assert.Throws<InvalidOperationException>(() => pair.Receiver.OpenReceiveQueue(40));
+        await pair.Sender.SendAsync(pair.Peer, 40, new byte[] { 5, 6 });
+        byte[] posted = new byte[2];
+        await Assert.ThrowsAsync<ArgumentException>(() => queue.ReceiveAsync(new byte[1], EnginePair.Limit).AsTask());
+        Assert.Equal(2, (await queue.ReceiveAsync(posted, EnginePair.Limit)).Length);
+        Assert.Equal([5, 6], posted);
         await Assert.ThrowsAsync<TimeoutException>(() => queue.ReceiveAsync(TimeSpan.FromMilliseconds(20)).AsTask());
     }
 

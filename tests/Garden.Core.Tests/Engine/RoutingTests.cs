@@ -76,6 +76,23 @@ public sealed class RoutingTests
     }
 
     [Fact]
+    public async Task ShardingOverSomeLanesUsesThatManyAndTakesTurns()
+    {
+        await using EnginePair pair = await EnginePair.CreateAsync(new LoopbackOptions { Name = "", Nics = 4 });
+        var used = new HashSet<byte>();
+        for (int i = 0; i < 8; i++)
+        {
+            TransferResult result = await pair.Sender.SubmitSingleWrite(
+                pair.Source, 0, pair.Destination, 0, 1 << 20, default, new SubmitOptions { Routing = LaneRouting.ShardedOver(2) }).Ended();
+            Assert.Equal(2, System.Numerics.BitOperations.PopCount(result.LanesUsed));
+            used.Add(result.LanesUsed);
+        }
+
+        Assert.Equal(4, used.Count);
+        Assert.Throws<ArgumentOutOfRangeException>(() => LaneRouting.ShardedOver(0));
+    }
+
+    [Fact]
     public async Task PinningToALaneThatDoesNotExistIsRefused()
     {
         await using EnginePair pair = await EnginePair.CreateAsync();
