@@ -137,10 +137,11 @@ internal sealed class KvDecoderRequest : IDisposable
             return false;
         long start = Stopwatch.GetTimestamp();
         using var deadline = new CancellationTokenSource(_options.StopDeadline);
-        ImmCounter fence = _engine.AllocateCounter();
+        ImmCounter? fence = null;
         bool confirmed = false;
         try
         {
+            fence = _engine.AllocateCounter();
             await _engine.SendAsync(Peer, Channel, new KvCancel(_link.Session, sequence, _partsSent, fence.Immediate).ToBytes()).AsTask().WaitAsync(deadline.Token).ConfigureAwait(false);
             KvStopped answer = await _confirmed.Task.WaitAsync(deadline.Token).ConfigureAwait(false);
             TimeSpan left = _options.StopDeadline - Stopwatch.GetElapsedTime(start);
@@ -154,7 +155,7 @@ internal sealed class KvDecoderRequest : IDisposable
         }
         finally
         {
-            fence.Dispose(confirmed);
+            fence?.Dispose(confirmed);
         }
     }
 

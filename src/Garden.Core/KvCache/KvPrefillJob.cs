@@ -41,7 +41,10 @@ public sealed class KvPrefillJob<TTransfer> : IAsyncDisposable
         _nextToken = body.FirstToken;
         _layersDone = body.LayerCount;
         ActivityContext.TryParse(body.TraceParent, null, isRemote: true, out ActivityContext parent);
+        // The span is the job's, not the protocol loop's, which makes other jobs after this one.
+        Activity? current = Activity.Current;
         _activity = GardenMetrics.Activities.StartActivity("kv.prefill", ActivityKind.Server, parent);
+        Activity.Current = current;
         _destinationPages = PageList.Create(body.Pages);
         _pump = new KvLayerPump<TTransfer>(prefiller.Engine, new KvTransferArguments
         {

@@ -50,6 +50,44 @@ public class KvCancelTests
         Assert.All(pages.Except(delivery.Pages.Pages.ToArray()), page => Assert.True(pair.IsUntouched(page)));
     }
 
+    /// <summary>The control messages get through while the data of one lane hang: only the drain may free the pages.</summary>
+    [Fact]
+    public async Task L8_a_lane_that_hangs_holds_the_confirmation_back()
+    {
+        await using KvPair pair = await KvPair.CreateAsync(nics: 2);
+        using var cancel = new CancellationTokenSource();
+        KvRequest request = pair.Request(800);
+        Task<KvDelivery> running = pair.Decoder.RequestAsync(pair.Peer, request, cancel.Token);
+        await using KvPrefillJob<SmallPages.Transfer> job = await pair.NextJobAsync();
+        // While the first lane's writes hang, the second one has more free credits and is used too.
+        pair.Network.HoldDeliveries("decode/0");
+        pair.Network.HoldDeliveries("decode/1");
+        job.LayerDone(3);
+        Assert.True(SpinWait.SpinUntil(() => pair.PrefillEngine.Devices[0].GetStatistics()[1].Writes > 0, KvPair.Limit));
+        // Messages take the first lane.
+        pair.Network.ReleaseDeliveries("decode/0");
+        await cancel.CancelAsync();
+        var stopped = new TaskCompletionSource();
+        await using CancellationTokenRegistration registration = job.Cancelled.Register(stopped.SetResult);
+        await stopped.Task.WaitAsync(KvPair.Limit);
+
+        // A later request is cancelled and confirmed meanwhile, so a confirmation of the first would have come.
+        for (int i = 0; i < 3; i++)
+        {
+            using var later = new CancellationTokenSource();
+            Task<KvDelivery> probe = pair.Decoder.RequestAsync(pair.Peer, pair.Request(16), later.Token);
+            await later.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => probe.WaitAsync(KvPair.Limit));
+        }
+
+        Assert.False(running.IsCompleted);
+        Assert.Equal(KvLeaseState.Held, request.Pages.State);
+        pair.Network.ReleaseDeliveries("decode/1");
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running.WaitAsync(KvPair.Limit));
+        Assert.Equal(KvLeaseState.Returned, request.Pages.State);
+        Assert.Equal(0, pair.Decoder.LeakedPages);
+    }
+
     [Fact]
     public async Task A_request_cancelled_before_the_model_loop_saw_it_frees_its_pages_at_once()
     {
