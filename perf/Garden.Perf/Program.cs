@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Garden.Perf;
+using Garden.Perf.Budgets;
 using Garden.Perf.Engine;
 
 var json = new Option<bool>("--json") { Description = "One JSON object a row.", Recursive = true };
@@ -30,4 +31,4 @@ engine.SetAction(async (parse, _) =>
 
     return 0;
 });
-return await new RootCommand("garden-perf: measures Garden and prints each figure's ceiling beside it.") { engine, json }.Parse(args).InvokeAsync();
+return await new RootCommand("garden-perf: measures Garden and prints each figure's ceiling beside it.") { engine, BudgetsCommand.Create(json), json }.Parse(args).InvokeAsync();
