@@ -34,7 +34,7 @@ public class OffsetFunctions
         long sum = 0;
         int[] pages = _pages;
         foreach ((int layer, int token, int plane) in _rows)
-            sum += (((layer * (long)PoolPages) + pages[token >> 4]) * 8192) + (plane * 4096) + ((token & 15) * 256);
+            sum += (((layer * (long)PoolPages) + pages[token / 16]) * 8192) + (plane * 4096) + (token % 16 * 256);
         return sum;
     }
 
