@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using Garden.Benchmarks.HandWritten;
+using Garden.Benchmarks.Interpreted;
 
 namespace Garden.Benchmarks.Expansion;
 
@@ -10,6 +11,8 @@ public unsafe class PagedExpansion : IDisposable
     private readonly PageList _source = PageList.Create(ScatteredPages.Create(1, ExpansionBatch.Runs));
     private readonly PageList _destination = PageList.Create(ScatteredPages.Create(2, ExpansionBatch.Runs));
     private readonly long _stride = 4096;
+    private InterpretedPlanner _interpreted = null!;
+    private DictionaryPlanner _dictionary = null!;
     private HandWrittenInput _input;
     private PagedWrites _plan;
 
@@ -35,11 +38,24 @@ public unsafe class PagedExpansion : IDisposable
             SourceStride = _stride,
             DestinationStride = _stride,
         };
+        StridedLayout pages = StridedLayout.OfPages(_stride);
+        RunAxis[] loops = [new(StridedLayout.Token, ExpansionBatch.Runs)];
+        int[] source = _source.Items.ToArray(), destination = _destination.Items.ToArray();
+        _interpreted = new InterpretedPlanner(pages, pages, loops, _stride, source, destination, _input.Immediate);
+        _dictionary = new DictionaryPlanner(pages, pages, loops, _stride, source, destination, _input.Immediate);
         int page = 0;
         PlanCursor cursor = default;
         (int Writes, ulong Sum) hand = ExpansionVerification.Collect(batch => PageLoop.Run(in _input, 0, 0, _stride, _stride, 1, ref page, batch));
         (int Writes, ulong Sum) plan = ExpansionVerification.Collect(batch => Garden.PagedWrites.Expand(in _plan, ref cursor, batch));
-        ExpansionVerification.Require(nameof(PagedExpansion), (nameof(HandWrittenLoop), hand.Writes, hand.Sum), (nameof(PagedWrites), plan.Writes, plan.Sum));
+        _interpreted.Restart();
+        (int Writes, ulong Sum) interpreted = ExpansionVerification.Collect(batch => _interpreted.Expand(batch));
+        WriteDescriptor[] listed = [.. _dictionary.Expand()];
+        ExpansionVerification.Require(
+            nameof(PagedExpansion),
+            (nameof(HandWrittenLoop), hand.Writes, hand.Sum),
+            (nameof(PagedWrites), plan.Writes, plan.Sum),
+            (nameof(InterpretedStrides), interpreted.Writes, interpreted.Sum),
+            (nameof(DictionaryDriven), listed.Length, ExpansionBatch.Sum(listed)));
     }
 
     [GlobalCleanup]
@@ -84,5 +100,29 @@ public unsafe class PagedExpansion : IDisposable
         while (!cursor.IsCompleted)
             taken += ExpansionBatch.Take(_batch, operations->Expand(&plan, &cursor, batch, ExpansionBatch.Size));
         return taken;
+    }
+
+    [Benchmark(OperationsPerInvoke = ExpansionBatch.Runs)]
+    public long InterpretedStrides()
+    {
+        Span<WriteDescriptor> batch = _batch;
+        _interpreted.Restart();
+        int writes = 0;
+        long taken = 0;
+        while (writes < ExpansionBatch.Runs)
+        {
+            int written = _interpreted.Expand(batch);
+            taken += ExpansionBatch.Take(batch, written);
+            writes += written;
+        }
+
+        return taken;
+    }
+
+    [Benchmark(OperationsPerInvoke = ExpansionBatch.Runs)]
+    public long DictionaryDriven()
+    {
+        List<WriteDescriptor> writes = _dictionary.Expand();
+        return writes.Count + writes[^1].DestinationOffset;
     }
 }

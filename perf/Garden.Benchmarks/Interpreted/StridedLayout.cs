@@ -43,6 +43,10 @@ public sealed class StridedLayout
                 ["head"] = TLayout.ElementOffset(0, 1),
             });
 
+    /// <summary>Pages and nothing else: a token is a page.</summary>
+    public static StridedLayout OfPages(long stride) =>
+        new(1, new Dictionary<string, long> { ["layer"] = 0, ["page"] = stride, ["plane"] = 0, ["token"] = 0, ["head"] = 0 });
+
     /// <summary>Byte offset of a logical coordinate.</summary>
     public long Offset(ReadOnlySpan<int> coordinate, ReadOnlySpan<int> pages)
     {
