@@ -68,6 +68,7 @@ if [[ -d samples/KvStreaming ]]; then
 fi
 if [[ -f perf/allocation-budgets.json ]]; then
     step "allocation budgets" dotnet run -c Release --no-build --project perf/Garden.Perf -- budgets
+    step "allocation budgets can fail" dotnet run -c Release --no-build --project perf/Garden.Perf -- budgets --self-test
 fi
 
 touch "$logs/tests"

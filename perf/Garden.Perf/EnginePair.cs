@@ -5,6 +5,8 @@ namespace Garden.Perf;
 /// <summary>Two connected engines with a registered buffer each; the sender's NIC may be a counting one.</summary>
 internal sealed class EnginePair : IAsyncDisposable
 {
+    private const int MostTurns = 10_000_000;
+
     private EnginePair(TransferEngine sender, TransferEngine receiver, CountingFabric? counting)
     {
         Sender = sender;
@@ -63,6 +65,14 @@ internal sealed class EnginePair : IAsyncDisposable
     }
 
     public bool Poll() => Sender.Poll() | Receiver.Poll();
+
+    /// <summary>One turn of a wait; ends it with an exception rather than never.</summary>
+    public void PollBounded(ref int turns)
+    {
+        if (++turns > MostTurns)
+            throw new TimeoutException($"Nothing came in {MostTurns} turns of both engines.");
+        Poll();
+    }
 
     public async ValueTask DisposeAsync()
     {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Garden.Perf;
+using Garden.Perf.Budgets;
 using Garden.Perf.Engine;
 using Garden.Perf.Kv;
 
@@ -37,4 +38,4 @@ kv.SetAction(async (parse, _) =>
     await KvScenario.RunAsync(new Report(parse.GetValue(json)));
     return 0;
 });
-return await new RootCommand("garden-perf: measures Garden and prints each figure's ceiling beside it.") { engine, kv, json }.Parse(args).InvokeAsync();
+return await new RootCommand("garden-perf: measures Garden and prints each figure's ceiling beside it.") { engine, kv, BudgetsCommand.Create(json), json }.Parse(args).InvokeAsync();

@@ -29,7 +29,7 @@ public sealed class AllocationTests
     {
         int[] all = [.. Enumerable.Range(0, 64)];
         using PageList pages = PageList.Create(all);
-        using var regions = new RegionTable(4);
+        var regions = new RegionTable(4);
         var arguments = new KvTransferArguments
         {
             Source = regions.Add(RegionState.Local, -1, 0, TPlan.SourcePoolBytes(64), default, default),

@@ -73,6 +73,19 @@ public ref struct KvRunWriter
         return true;
     }
 
+    /// <summary>
+    /// Writes a run of a plan whose geometry never lets two of them touch, so that none is held back and compared. False when
+    /// the span is full: this run was not taken and the expansion continues with it. Not to be mixed with <see cref="TryAdd"/>.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryAddApart(long source, long destination, long length, uint units)
+    {
+        if ((uint)_written >= (uint)_descriptors.Length)
+            return false;
+        _descriptors[_written++] = WriteDescriptor.Create(_source, source, _destination, destination, length, _immediate, units);
+        return true;
+    }
+
     /// <summary>Writes the run held back, for which there is always room, and returns the number of descriptors.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int Finish()

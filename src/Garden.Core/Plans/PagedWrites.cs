@@ -84,17 +84,21 @@ public readonly struct PagedWrites : ITransferPlan<PagedWrites>
         long sourceBase = plan.SourceOffset, destinationBase = plan.DestinationOffset;
         int written = 0;
         ref WriteDescriptor slot = ref MemoryMarshal.GetReference(descriptors);
+        long nextSource = sourceBase + (source[position] * sourceStride);
+        long nextDestination = destinationBase + (destination[position] * destinationStride);
         while (written < descriptors.Length && position < count)
         {
-            long sourceOffset = sourceBase + (source[position] * sourceStride);
-            long destinationOffset = destinationBase + (destination[position] * destinationStride);
+            long sourceOffset = nextSource, destinationOffset = nextDestination, joined = length;
             int pages = 1;
-            while (pages < mostPages
-                && position + pages < count
-                && sourceBase + (source[position + pages] * sourceStride) == sourceOffset + (pages * length)
-                && destinationBase + (destination[position + pages] * destinationStride) == destinationOffset + (pages * length))
+            // Each page's place is computed once: the look-ahead that ends a write begins the next one.
+            while (++position < count)
             {
+                nextSource = sourceBase + (source[position] * sourceStride);
+                nextDestination = destinationBase + (destination[position] * destinationStride);
+                if (nextSource != sourceOffset + joined || nextDestination != destinationOffset + joined || pages >= mostPages)
+                    break;
                 pages++;
+                joined += length;
             }
 
             Unsafe.Add(ref slot, written++) = WriteDescriptor.Create(
@@ -102,10 +106,9 @@ public readonly struct PagedWrites : ITransferPlan<PagedWrites>
                 sourceOffset,
                 plan.Destination,
                 destinationOffset,
-                pages * length,
+                joined,
                 plan.Immediate,
                 (uint)pages * unitsPerPage);
-            position += pages;
         }
 
         cursor.Position = position;

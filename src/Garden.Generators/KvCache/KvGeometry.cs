@@ -37,6 +37,12 @@ internal sealed class KvGeometry(KvLayout from, KvLayout to)
         : Both(KvLayout.Nhd) ? KvRunShape.TokenHeads
         : KvRunShape.Element;
 
+    /// <summary>
+    /// True when no two runs are neighbours on both sides, whatever the pages: on the side with more heads a token's run is
+    /// shorter than its token, and every run lies at the same place inside one.
+    /// </summary>
+    public bool RunsNeverTouch => Shape == KvRunShape.TokenHeads && MovedHeads is not null;
+
     public bool LoopsOverHeads => Shape is KvRunShape.HeadTokens or KvRunShape.Element;
 
     /// <summary>The loops over layers, pages and planes, in the order of the source's addresses.</summary>

@@ -191,7 +191,7 @@ internal static class KvTokensEmitter
 
         code.Line($"long source = sourceBlock + (token * {geometry.From.TokenStride}L){head(geometry.From.HeadStride)};");
         code.Line($"long destination = destinationBlock + (destinationPages[target] * destinationPage) + (within * {geometry.To.TokenStride}L){head(geometry.To.HeadStride)};");
-        code.Open("if (!writer.TryAdd(source, destination, length, units))");
+        code.Open($"if (!writer.{(geometry.RunsNeverTouch ? "TryAddApart" : "TryAdd")}(source, destination, length, units))");
         code.Line("cursor.Position = page - firstPage;");
         code.Line(geometry.Planes == 1 ? "cursor.Middle = layer - firstLayer;" : "cursor.Middle = ((long)(layer - firstLayer) << 1) | (uint)plane;");
         code.Line(geometry.LoopsOverHeads ? "cursor.Inner = ((long)token << 32) | (uint)head;" : "cursor.Inner = (long)token << 32;");

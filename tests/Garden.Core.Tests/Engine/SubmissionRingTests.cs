@@ -18,7 +18,7 @@ public sealed unsafe class SubmissionRingTests
     [Fact]
     public void AFullRingRefusesAndGoesOnOnceASlotIsFree()
     {
-        using var ring = new SubmissionRing(4);
+        var ring = new SubmissionRing(4);
         for (int i = 0; i < 4; i++)
             Assert.True(Put(ring, i));
         Assert.False(Put(ring, 4));
@@ -36,7 +36,7 @@ public sealed unsafe class SubmissionRingTests
     public void ProducersLoseAndRepeatNothingAndKeepTheirOwnOrder()
     {
         const int Producers = 3, Each = 20_000;
-        using var ring = new SubmissionRing(64);
+        var ring = new SubmissionRing(64);
         Thread[] threads = [.. Enumerable.Range(0, Producers).Select(producer => new Thread(() =>
         {
             for (int i = 0; i < Each; i++)
@@ -74,7 +74,7 @@ public sealed unsafe class SubmissionRingTests
     [InlineData(1)]
     [InlineData(3)]
     public void CapacitiesThatAreNoPowerOfTwoAreRefused(int capacity) =>
-        Assert.Throws<ArgumentOutOfRangeException>(() => new SubmissionRing(capacity).Dispose());
+        Assert.Throws<ArgumentOutOfRangeException>(() => new SubmissionRing(capacity));
 
     private static bool Put(SubmissionRing ring, int value)
     {

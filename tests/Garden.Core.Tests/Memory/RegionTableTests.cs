@@ -5,7 +5,7 @@ public unsafe class RegionTableTests
     [Fact]
     public void RowKeepsWhatWasAdded()
     {
-        using var table = new RegionTable(8);
+        var table = new RegionTable(8);
         RegionHandle handle = table.Add(RegionState.Local, -1, 2, 4096, [0x1000], [11, 22]);
         RegionEntry* entry = table.Find(handle);
         Assert.True(entry is not null);
@@ -17,7 +17,7 @@ public unsafe class RegionTableTests
     [Fact]
     public void L9_StaleAndForeignHandlesFindNothing()
     {
-        using var table = new RegionTable(8);
+        var table = new RegionTable(8);
         RegionHandle handle = table.Add(RegionState.Local, -1, 0, 4096, [0x1000], [1]);
         Assert.True(table.Remove(handle));
         Assert.False(table.Remove(handle));
@@ -31,7 +31,7 @@ public unsafe class RegionTableTests
     [Fact]
     public void L11_SameMemoryRegisteredAgainIsAnotherRegion()
     {
-        using var table = new RegionTable(1);
+        var table = new RegionTable(1);
         RegionHandle first = table.Add(RegionState.Local, -1, 0, 4096, [0x1000], [1]);
         table.Remove(first);
         RegionHandle second = table.Add(RegionState.Local, -1, 0, 4096, [0x1000], [1]);
@@ -43,7 +43,7 @@ public unsafe class RegionTableTests
     [Fact]
     public void RowsAreReusedLastInLine()
     {
-        using var table = new RegionTable(4);
+        var table = new RegionTable(4);
         RegionHandle[] handles = [.. Enumerable.Range(0, 4).Select(_ => table.Add(RegionState.Local, -1, 0, 1, [1], [1]))];
         table.Remove(handles[2]);
         table.Remove(handles[0]);
@@ -56,7 +56,7 @@ public unsafe class RegionTableTests
     [Fact]
     public void GenerationsWrapWithoutZero()
     {
-        using var table = new RegionTable(1);
+        var table = new RegionTable(1);
         var seen = new HashSet<RegionHandle>();
         for (int i = 0; i < RegionHandle.MaxGeneration; i++)
         {
@@ -72,7 +72,7 @@ public unsafe class RegionTableTests
     [Fact]
     public void ClosingRefusesNewTransfersAndCanBeTakenBack()
     {
-        using var table = new RegionTable(4);
+        var table = new RegionTable(4);
         RegionHandle handle = table.Add(RegionState.Local, -1, 0, 100, [1], [1]);
         Assert.True(table.TryClose(handle));
         Assert.False(table.TryClose(handle));
@@ -84,7 +84,7 @@ public unsafe class RegionTableTests
     [Fact]
     public void RemovingAPeerTakesItsRegionsOnly()
     {
-        using var table = new RegionTable(8);
+        var table = new RegionTable(8);
         RegionHandle local = table.Add(RegionState.Local, -1, 0, 1, [1], [1]);
         RegionHandle one = table.Add(RegionState.Remote, 1, 0, 1, [0], [1]);
         RegionHandle two = table.Add(RegionState.Remote, 2, 0, 1, [0], [1]);
