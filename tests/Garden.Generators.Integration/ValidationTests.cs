@@ -22,7 +22,6 @@ public sealed class ValidationTests : IDisposable
     {
         _sourcePages.Dispose();
         _destinationPages.Dispose();
-        _regions.Dispose();
     }
 
     [Fact]

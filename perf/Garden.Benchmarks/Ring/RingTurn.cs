@@ -7,20 +7,13 @@ namespace Garden.Benchmarks.Ring;
 /// A request through the submission ring on one thread: claim, publish, peek, advance. The ceiling is the two interlocked
 /// operations that no many-producer queue of this kind can do without. Times are per request.
 /// </summary>
-public unsafe class RingTurn : IDisposable
+public unsafe class RingTurn
 {
     private const int Requests = 1024;
     private readonly SubmissionRing _ring = new(4096);
     private readonly ConcurrentQueue<SubmissionSlot> _queue = new();
     private long _tail;
     private long _sequence;
-
-    [GlobalCleanup]
-    public void Dispose()
-    {
-        _ring.Dispose();
-        GC.SuppressFinalize(this);
-    }
 
     [Benchmark(Baseline = true, OperationsPerInvoke = Requests)]
     public long TwoInterlockedOperations()

@@ -217,7 +217,8 @@ internal sealed unsafe partial class Worker
             while (!cursor.IsCompleted)
             {
                 int count = record->Operations->Expand(PlanOf(record), &cursor, _rewind, BatchSize);
-                if (count <= 0)
+                // A plan that is wrong may say anything; what it wrote beyond the buffer is not looked at.
+                if (count is <= 0 or > BatchSize)
                     break;
                 for (int i = 0; i < count; i++)
                 {

@@ -80,6 +80,56 @@ public sealed class ConnectionTests
     }
 
     [Fact]
+    public async Task HellosThatCannotBeServedAreRefusedAndFaultNobody()
+    {
+        var network = new LoopbackNetwork();
+        await using TransferEngine engine = EnginePair.Build(network, new LoopbackOptions { Name = "engine" }, options =>
+        {
+            options.MaxPeers = 1;
+            options.MaxNumbers = 1;
+        });
+        await using TransferEngine first = EnginePair.Build(network, new LoopbackOptions { Name = "first" });
+        await using TransferEngine second = EnginePair.Build(network, new LoopbackOptions { Name = "second" });
+        Peer peer = await first.ConnectAsync(engine.Address, EnginePair.Limit);
+        PeerFailedException full = await Assert.ThrowsAsync<PeerFailedException>(() => second.ConnectAsync(engine.Address, EnginePair.Limit).AsTask());
+        Assert.Contains("has 1 peers already", full.Message, StringComparison.Ordinal);
+        // Abort notices for numbers nobody has asked for, more than there is room for.
+        for (uint number = 1; number < 5; number++)
+            first.NotifyAbort(peer, Immediate.FromNumber(number), "on purpose");
+
+        using var signal = new Garden.Testing.TestSignal();
+        using IFabricDomain raw = new LoopbackFabric(network, new LoopbackOptions { Name = "raw" }).Open(new FabricOpenContext(1, 0, signal))[0];
+        int route = raw.OpenRoute("engine/0");
+        long dropped = engine.GetStatistics().MessagesDropped;
+        foreach (string address in new[] { "loopback://no-nic-number", "loopback://a/99", "verbs://mlx5_0", "" })
+        {
+            byte[] body = new HelloBody(7, 99, 1, address, "").ToBytes();
+            byte[] hello = new byte[ControlHeader.Length + body.Length];
+            new ControlHeader(ControlHeader.ProtocolVersion, ControlKind.Hello, ControlHeader.NoPeer, 0, 0).Write(hello);
+            body.CopyTo(hello, ControlHeader.Length);
+            Assert.True(raw.TrySend(route, hello, 0));
+        }
+
+        await Wait.UntilAsync(() => engine.GetStatistics().MessagesDropped >= dropped + 4, "four hellos dropped");
+        await first.SubmitImmediate(peer, Immediate.FromNumber(1)).Ended();
+        Assert.Null(engine.Failure);
+    }
+
+    [Fact]
+    public async Task AConnectionThatWasGivenUpDoesNotHarmTheOneThatLives()
+    {
+        await using EnginePair pair = await EnginePair.CreateAsync(configure: options => options.HeartbeatInterval = TimeSpan.FromMilliseconds(300));
+        pair.Network.HoldDeliveries("sender");
+        await Assert.ThrowsAsync<PeerFailedException>(() => pair.Sender.ConnectAsync(pair.Receiver.Address, TimeSpan.FromMilliseconds(60)).AsTask());
+        await Wait.UntilAsync(() => pair.Receiver.Peers.Count == 2, "the receiver's half of the second connection");
+        pair.Network.ReleaseDeliveries("sender");
+        await Wait.UntilAsync(() => pair.Receiver.Peers.Count == 1, "the disowned half is gone");
+        await pair.Sender.SubmitImmediate(pair.Peer, Immediate.FromNumber(9)).Ended();
+        await pair.Receiver.GetCounter(9).Reaches(1);
+        Assert.Equal(PeerState.Ready, pair.Peer.State);
+    }
+
+    [Fact]
     public async Task GarbageMessagesAreDroppedAndCounted()
     {
         var network = new LoopbackNetwork();

@@ -86,6 +86,54 @@ public sealed class FailureTests
     }
 
     [Fact]
+    public async Task L1_ACutWriteThatWaitsForCreditsLosesNothing()
+    {
+        await using EnginePair pair = await EnginePair.CreateAsync(
+            new LoopbackOptions { Name = "", QueueDepth = 16, MaxWriteLength = 1 << 16, Delay = TimeSpan.FromMilliseconds(1) }, bytes: 6 << 20);
+        pair.Fill(10);
+        using ImmCounter counter = pair.Receiver.AllocateCounter();
+        long length = (5 << 20) + 77;
+        TransferResult result = await pair.Sender.SubmitSingleWrite(pair.Source, 3, pair.Destination, 9, length, counter.Immediate).Ended();
+        await counter.Reaches(TransferUnits.OfRun(length));
+        Assert.Equal(length, result.Bytes);
+        pair.AssertMoved(3, 9, length);
+    }
+
+    [Fact]
+    public async Task H3_ADeadlineHoldsAlsoForATransferBehindAStalledOne()
+    {
+        await using EnginePair pair = await EnginePair.CreateAsync(new LoopbackOptions { Name = "", QueueDepth = 16 });
+        pair.Network.HoldDeliveries("receiver");
+        int[] pages = [.. Enumerable.Range(0, 500)];
+        Transfer stalled = pair.Sender.SubmitPagedWrites(pair.Source, new PageSpan(pages, 200), pair.Destination, new PageSpan(pages, 300), 100);
+        Transfer behind = pair.Sender.SubmitSingleWrite(pair.Source, 0, pair.Destination, 0, 8, default, new SubmitOptions { Deadline = TimeSpan.FromMilliseconds(50) });
+        await Assert.ThrowsAsync<TimeoutException>(() => behind.Ended());
+        Assert.False(stalled.IsCompleted);
+        pair.Network.ReleaseDeliveries("receiver");
+        await stalled.Ended();
+        await Wait.UntilAsync(() => pair.Sender.GetStatistics().TransfersActive == 0, "the tombstone is gone");
+    }
+
+    [Fact]
+    public async Task UnregisteringDoesNotWaitForOtherRegionsTraffic()
+    {
+        await using EnginePair pair = await EnginePair.CreateAsync();
+        // The mask of source regions has 64 bits: the region registered 64 places on shares the first one's bit.
+        var regions = new List<MemoryRegion>();
+        while (regions.Count == 0 || (regions[^1].Handle.Index & 63) != (pair.Source.Handle.Index & 63))
+            regions.Add(pair.Sender.Register(pair.SourceBuffer));
+        using var stop = new CancellationTokenSource();
+        Task traffic = Task.Run(async () =>
+        {
+            while (!stop.IsCancellationRequested)
+                await pair.Sender.SubmitSingleWrite(regions[^1], 0, pair.Destination, 0, 4096);
+        });
+        await pair.Source.UnregisterAsync(EnginePair.Limit);
+        await stop.CancelAsync();
+        await traffic.WaitAsync(EnginePair.Limit);
+    }
+
+    [Fact]
     public async Task H6_BackPressureIsNotAnErrorAndLeaksNothing()
     {
         await using EnginePair pair = await EnginePair.CreateAsync(

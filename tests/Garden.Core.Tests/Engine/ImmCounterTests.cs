@@ -51,6 +51,22 @@ public sealed class ImmCounterTests
     }
 
     [Fact]
+    public async Task AWaitIsNotEndedByAnotherWaitsNews()
+    {
+        await using EnginePair pair = await EnginePair.CreateAsync();
+        using ImmCounter counter = pair.Receiver.AllocateCounter();
+        Task<long> wait = counter.Reaches(3);
+        // What a worker does that looked at an earlier target and was held up since.
+        counter.OnReached();
+        await pair.Sender.SubmitImmediate(pair.Peer, counter.Immediate).Ended();
+        counter.OnReached();
+        Assert.False(wait.IsCompleted);
+        await pair.Sender.SubmitImmediate(pair.Peer, counter.Immediate).Ended();
+        await pair.Sender.SubmitImmediate(pair.Peer, counter.Immediate).Ended();
+        Assert.Equal(3, await wait);
+    }
+
+    [Fact]
     public async Task TwoWaitsAtOnceAreRefused()
     {
         await using EnginePair pair = await EnginePair.CreateAsync();
@@ -109,7 +125,7 @@ public sealed class ImmCounterTests
         await using EnginePair pair = await EnginePair.CreateAsync(configure: options => options.MaxNumbers = 4);
         var failed = new TaskCompletionSource<PeerFailedException>();
         using IDisposable registration = pair.Receiver.OnPeerFailed((_, failure) => failed.TrySetResult(failure));
-        for (uint number = 1; number <= 5; number++)
+        for (uint number = 1; number <= 12; number++)
             pair.Sender.SubmitImmediate(pair.Peer, Immediate.FromNumber(number)).Forget();
         Assert.Contains("5th distinct number", (await failed.Task.WaitAsync(EnginePair.Limit)).Message, StringComparison.Ordinal);
         Assert.Null(pair.Receiver.Failure);

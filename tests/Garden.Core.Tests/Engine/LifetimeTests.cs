@@ -57,6 +57,8 @@ public sealed class LifetimeTests
         await Assert.ThrowsAnyAsync<Exception>(() => running);
         await Assert.ThrowsAsync<ObjectDisposedException>(() => wait);
         Assert.Throws<ObjectDisposedException>(() => pair.Sender.Submit(new SingleWrite(default, 0, default, 0, 0, default)));
+        await pair.Peer.CloseAsync().AsTask().WaitAsync(EnginePair.Limit);
+        Assert.Equal(0, counter.Value);
         pair.Network.ReleaseDeliveries("receiver");
     }
 

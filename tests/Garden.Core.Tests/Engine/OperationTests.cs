@@ -168,7 +168,12 @@ public sealed class OperationTests
         disposed.Dispose();
         Assert.Throws<ObjectDisposedException>(() => pair.Sender.Submit(new PagedWrites
         {
-            Source = pair.Source.Handle, Destination = pair.Destination.Handle, Count = 1, PageLength = 8, SourcePages = stale, DestinationPages = stale,
+            Source = pair.Source.Handle,
+            Destination = pair.Destination.Handle,
+            Count = 1,
+            PageLength = 8,
+            SourcePages = stale,
+            DestinationPages = stale,
         }));
         EngineStatistics statistics = pair.Sender.GetStatistics();
         Assert.Equal((0L, 0L, 0), (statistics.TransfersOutstanding, statistics.TransfersFailed, statistics.TransfersActive));
@@ -200,6 +205,9 @@ public sealed class OperationTests
         Assert.Null(pinned.Failure);
         Assert.Throws<ArgumentOutOfRangeException>(() => EnginePair.Build(new LoopbackNetwork(), new LoopbackOptions { Name = "wrong" }, options =>
             options.WorkerCpus = new Dictionary<int, int> { [0] = -1 }));
+        InvalidOperationException absent = Assert.Throws<InvalidOperationException>(() => EnginePair.Build(new LoopbackNetwork(), new LoopbackOptions { Name = "absent" }, options =>
+            options.WorkerCpus = new Dictionary<int, int> { [0] = 1000 }));
+        Assert.Contains("CPU 1000", absent.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -3,7 +3,7 @@ using Garden.Core.Tests.Memory;
 namespace Garden.Core.Tests.Plans;
 
 [Collection(NativeListsCollection.Name)]
-public sealed class PlanValidatorTests : IDisposable
+public sealed class PlanValidatorTests
 {
     private readonly RegionTable _table = new(8);
     private readonly RegionHandle _source;
@@ -14,8 +14,6 @@ public sealed class PlanValidatorTests : IDisposable
         _source = _table.Add(RegionState.Local, -1, 0, 1000, [0x1000], [1]);
         _destination = _table.Add(RegionState.Remote, 5, 0, 2000, [0], [1]);
     }
-
-    public void Dispose() => _table.Dispose();
 
     [Theory]
     [InlineData(0, 1000, true)]
