@@ -36,7 +36,7 @@ public unsafe class RingTurn
         {
             if (!_ring.TryClaim(out SubmissionSlot* slot, out long position))
                 return -1;
-            slot->Source = i;
+            slot->Fill(null, i, 0, -1, default, planInBlock: false, 0);
             Garden.SubmissionRing.Publish(slot, position);
             SubmissionSlot* published = _ring.Peek();
             taken += published->Source;
@@ -54,7 +54,7 @@ public unsafe class RingTurn
         SubmissionSlot slot = default;
         for (int i = 0; i < Requests; i++)
         {
-            slot.Source = i;
+            slot.Fill(null, i, 0, -1, default, planInBlock: false, 0);
             _queue.Enqueue(slot);
             _queue.TryDequeue(out SubmissionSlot published);
             taken += published.Source;

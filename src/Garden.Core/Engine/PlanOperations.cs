@@ -11,6 +11,9 @@ internal unsafe struct PlanOperations
     /// <summary>Gives the plan's native lists back.</summary>
     public delegate*<void*, void> Release;
 
+    /// <summary>Size of the plan in bytes.</summary>
+    public int Size;
+
     /// <summary>The operations of one plan type, allocated once.</summary>
     public static class Of<TPlan>
         where TPlan : unmanaged, ITransferPlan<TPlan>
@@ -22,6 +25,7 @@ internal unsafe struct PlanOperations
             var operations = (PlanOperations*)RuntimeHelpers.AllocateTypeAssociatedMemory(typeof(Of<TPlan>), sizeof(PlanOperations));
             operations->Expand = &ExpandPlan;
             operations->Release = &ReleasePlan;
+            operations->Size = sizeof(TPlan);
             return operations;
         }
 

@@ -18,31 +18,27 @@ internal sealed unsafe class SubmissionPort(SubmissionRing ring, WorkerParker pa
             *(TPlan*)copy = plan;
         }
 
+        // Read before the claim, too: the worker looks at the slot's line all the time, so its stores come in one burst.
+        int deadline = (int)(Environment.TickCount64 + deadlineMilliseconds);
         if (!ring.TryClaim(out SubmissionSlot* slot, out long position))
         {
             NativeBlock.Release(block);
             return false;
         }
 
-        slot->Operations = PlanOperations.Of<TPlan>.Instance;
-        slot->SourceMask = validator.SourceMask;
-        slot->Source = source.Index;
-        slot->Peer = validator.Peer < 0 ? -1 : validator.Peer;
-        slot->Routing = routing.Kind;
-        slot->Lane = (byte)routing.Lane;
-        slot->DeadlineMilliseconds = (int)(Environment.TickCount64 + deadlineMilliseconds);
+        slot->Fill(
+            PlanOperations.Of<TPlan>.Instance,
+            source.Index,
+            validator.SourceMask,
+            validator.Peer,
+            routing,
+            sizeof(TPlan) > SubmissionSlot.MaxInlinePlan,
+            deadline);
+        // Safe: the plan fits the slot's plan bytes, or its block's handle does.
         if (sizeof(TPlan) <= SubmissionSlot.MaxInlinePlan)
-        {
-            slot->PlanInBlock = 0;
-            // Safe: the plan fits the slot's plan bytes, as just checked.
             *(TPlan*)slot->Plan = plan;
-        }
         else
-        {
-            slot->PlanInBlock = 1;
             *(ulong*)slot->Plan = block;
-        }
-
         SubmissionRing.Publish(slot, position);
         parker.WakeAfterFence();
         // The ring's memory goes with the ring: it must not be collected between the claim and here.

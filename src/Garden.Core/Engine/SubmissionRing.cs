@@ -5,7 +5,7 @@ namespace Garden;
 
 /// <summary>A bounded queue of <see cref="SubmissionSlot"/>s in unmanaged memory: many producers, one consumer.</summary>
 /// <remarks>
-/// Protocol. Slot i starts with sequence i. A producer that reads sequence == tail owns the slot once its compare-exchange
+/// Protocol. Sequences are the low 32 bits of positions; a ring is far shorter than that. Slot i starts with sequence i. A producer that reads sequence == tail owns the slot once its compare-exchange
 /// moves the tail; it fills the slot and publishes with an exchange of sequence = position + 1 (a full fence, so that the
 /// producer's next read, whether the worker is parked, comes after it). The consumer reads sequence == head + 1 (acquire),
 /// uses the slot in place and frees it with a release store of head + capacity. A producer that finds a sequence below the tail
@@ -26,7 +26,7 @@ internal sealed unsafe class SubmissionRing
         _mask = capacity - 1;
         _slots = (SubmissionSlot*)NativeMemory.AlignedAlloc((nuint)capacity * SubmissionSlot.SizeInBytes, SubmissionSlot.SizeInBytes);
         for (int i = 0; i < capacity; i++)
-            _slots[i].Sequence = i;
+            _slots[i].Sequence = (uint)i;
     }
 
     /// <summary>Position the next producer gets; everything submitted so far lies before it.</summary>
@@ -44,7 +44,7 @@ internal sealed unsafe class SubmissionRing
         {
             // Safe: the mask keeps the index inside the allocation.
             slot = _slots + (position & _mask);
-            long difference = Volatile.Read(ref slot->Sequence) - position;
+            int difference = (int)(Volatile.Read(ref slot->Sequence) - (uint)position);
             if (difference == 0)
             {
                 long seen = Interlocked.CompareExchange(ref _positions.Tail, position + 1, position);
@@ -74,24 +74,14 @@ internal sealed unsafe class SubmissionRing
 
     /// <summary>Producer: hands a filled slot to the consumer.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Publish(SubmissionSlot* slot, long position) => Interlocked.Exchange(ref slot->Sequence, position + 1);
+    public static void Publish(SubmissionSlot* slot, long position) => Interlocked.Exchange(ref slot->Sequence, (uint)position + 1);
 
     /// <summary>Consumer: the next published slot, or null.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public SubmissionSlot* Peek()
     {
         SubmissionSlot* slot = _slots + (_positions.Head & _mask);
-        return Volatile.Read(ref slot->Sequence) == _positions.Head + 1 ? slot : null;
-    }
-
-    /// <summary>Consumer: as <see cref="Peek"/> but only whether there is one; also touches the slot's second line, so that both lines of a new request travel at once.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool IsEmpty()
-    {
-        SubmissionSlot* slot = _slots + (_positions.Head & _mask);
-        // Safe: a slot has two cache lines of 64 bytes.
-        _ = Volatile.Read(ref *((long*)slot + 8));
-        return Volatile.Read(ref slot->Sequence) != _positions.Head + 1;
+        return Volatile.Read(ref slot->Sequence) == (uint)_positions.Head + 1 ? slot : null;
     }
 
     /// <summary>Consumer: frees the slot that <see cref="Peek"/> gave.</summary>
@@ -99,7 +89,7 @@ internal sealed unsafe class SubmissionRing
     public void Advance(SubmissionSlot* slot)
     {
         long head = _positions.Head;
-        Volatile.Write(ref slot->Sequence, head + _mask + 1);
+        Volatile.Write(ref slot->Sequence, (uint)(head + _mask + 1));
         Volatile.Write(ref _positions.Head, head + 1);
     }
 

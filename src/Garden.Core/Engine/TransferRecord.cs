@@ -9,7 +9,7 @@ internal unsafe struct TransferRecord
     public PlanOperations* Operations;
 
     /// <summary>A bit per source region, see <see cref="PlanValidator"/>.</summary>
-    public ulong SourceMask;
+    public uint SourceMask;
 
     /// <summary>The native block that holds a plan too long for <see cref="Plan"/>, 0 when there is none.</summary>
     public ulong Block;

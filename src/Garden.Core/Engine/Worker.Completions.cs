@@ -193,7 +193,7 @@ internal sealed unsafe partial class Worker
 
     private void ReleaseUnstarted(SubmissionSlot* slot)
     {
-        ulong block = slot->PlanInBlock == 0 ? 0 : *(ulong*)slot->Plan;
+        ulong block = slot->PlanInBlock ? *(ulong*)slot->Plan : 0;
         Release(slot->Operations, block == 0 ? slot->Plan : NativeBlock.Items(block));
         NativeBlock.Release(block);
     }

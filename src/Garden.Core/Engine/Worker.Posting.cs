@@ -28,7 +28,7 @@ internal sealed unsafe partial class Worker
             PeerEntry* peer = _peerEntries + peerIndex;
             NoteImmediate(record, descriptor, peerIndex);
 
-            int live = LiveLanes(peer);
+            int live = peer->LaneCount == 1 ? 1 : LiveLanes(peer);
             if (record->Routing == LaneRoutingKind.Sharded && record->Lane != 0)
                 live = Math.Min(live, record->Lane);
             bool cut = descriptor->Length > TransferUnits.BytesPerUnit
@@ -269,6 +269,8 @@ internal sealed unsafe partial class Worker
     /// <summary>The lane the next write takes; −1 when no lane that it may take is free now.</summary>
     private int ChooseLane(TransferRecord* record, PeerEntry* peer, int peerIndex)
     {
+        if (peer->LaneCount == 1 && record->Routing != LaneRoutingKind.Pinned)
+            return HasCredit(peer, 0) ? 0 : -1;
         switch (record->Routing)
         {
             case LaneRoutingKind.Pinned:

@@ -79,7 +79,7 @@ internal sealed partial class Worker
         }
     }
 
-    private unsafe bool AnyDraining(ulong mask)
+    private unsafe bool AnyDraining(uint mask)
     {
         for (int i = 0; i < _records.Used; i++)
         {
@@ -99,7 +99,7 @@ internal sealed partial class Worker
     {
         public RegionHandle Region { get; } = region;
 
-        public ulong Mask { get; } = PlanValidator.MaskOf(region);
+        public uint Mask { get; } = PlanValidator.MaskOf(region);
 
         public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 

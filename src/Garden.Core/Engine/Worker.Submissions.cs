@@ -55,9 +55,13 @@ internal sealed unsafe partial class Worker
         // The slot has the low 32 bits of a millisecond clock; deadlines are less than 2³¹ ms away.
         record->Deadline = _milliseconds + (slot->DeadlineMilliseconds - (int)_milliseconds);
         _nextDeadline = Math.Min(_nextDeadline, record->Deadline);
-        // Safe: both have MaxInlinePlan bytes. A plan too long for that is in a block, whose handle is copied.
-        Unsafe.CopyBlockUnaligned(record->Plan, slot->Plan, SubmissionSlot.MaxInlinePlan);
-        record->Block = slot->PlanInBlock == 0 ? 0 : *(ulong*)slot->Plan;
+        // Safe: both have MaxInlinePlan bytes, and a plan too long for that is in a block, whose handle is copied. The slot's second
+        // line is not touched for a plan that does not reach into it.
+        if (record->Operations->Size <= SubmissionSlot.MaxOneLinePlan)
+            Unsafe.CopyBlockUnaligned(record->Plan, slot->Plan, SubmissionSlot.MaxOneLinePlan);
+        else
+            Unsafe.CopyBlockUnaligned(record->Plan, slot->Plan, SubmissionSlot.MaxInlinePlan);
+        record->Block = slot->PlanInBlock ? *(ulong*)slot->Plan : 0;
         if (_quiesces.Count != 0)
             MarkDraining(record);
     }

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
 using Garden.Fabric;
 using Microsoft.Extensions.Logging;
 
@@ -22,7 +24,7 @@ internal sealed unsafe partial class Worker : IDisposable
 
     private const int SubmissionsPerTurn = 64;
     private const int PollBatch = 128;
-    private const int LooksPerSpin = 64;
+    private const int LooksPerSpin = 16;
 
     private readonly TransferEngine _engine;
     private readonly TransferEngineOptions _options;
@@ -306,8 +308,13 @@ internal sealed unsafe partial class Worker : IDisposable
     /// <summary>Between idle turns the worker looks at the ring alone: a turn costs more than a cache-line hop, a look does not.</summary>
     private void SpinOnRing()
     {
-        for (int i = 0; i < LooksPerSpin && _ring.IsEmpty(); i++)
+        for (int i = 0; i < LooksPerSpin && _ring.Peek() is null; i++)
         {
+            // Between looks the line stays with the submitter that fills it.
+            if (X86Base.IsSupported)
+                X86Base.Pause();
+            else if (ArmBase.IsSupported)
+                ArmBase.Yield();
         }
     }
 

@@ -22,10 +22,10 @@ public ref struct PlanValidator
     /// <summary>The device whose worker runs the plan, −1 when no region says.</summary>
     internal int Device { get; private set; }
 
-    /// <summary>A bit per source region, folded to 64: lets an unregistration see which transfers it must wait for.</summary>
-    internal ulong SourceMask { get; private set; }
+    /// <summary>A bit per source region, folded to 12: lets an unregistration see which transfers it must wait for.</summary>
+    internal uint SourceMask { get; private set; }
 
-    internal static ulong MaskOf(RegionHandle region) => 1UL << (region.Index & 63);
+    internal static uint MaskOf(RegionHandle region) => 1u << (region.Index % 12);
 
     /// <summary>Requires [offset, offset + length) to lie inside a live local region.</summary>
     /// <exception cref="PlanException">It does not.</exception>

@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace Garden.Core.Tests.Engine;
 
 public sealed unsafe class SubmissionRingTests
@@ -12,7 +10,9 @@ public sealed unsafe class SubmissionRingTests
         Assert.True(sizeof(PagedWrites) <= SubmissionSlot.MaxInlinePlan);
         Assert.True(sizeof(SingleWrite) <= SubmissionSlot.MaxInlinePlan);
         SubmissionSlot slot;
-        Assert.Equal(40, slot.Plan - (byte*)&slot);
+        Assert.Equal(24, slot.Plan - (byte*)&slot);
+        // A single write travels in one cache line.
+        Assert.Equal(64, (slot.Plan - (byte*)&slot) + sizeof(SingleWrite));
     }
 
     [Fact]
@@ -80,7 +80,7 @@ public sealed unsafe class SubmissionRingTests
     {
         if (!ring.TryClaim(out SubmissionSlot* slot, out long position))
             return false;
-        Unsafe.AsRef<SubmissionSlot>(slot).Source = value;
+        slot->Fill(null, value, 0, -1, default, planInBlock: false, 0);
         SubmissionRing.Publish(slot, position);
         return true;
     }

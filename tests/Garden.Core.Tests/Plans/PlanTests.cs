@@ -35,7 +35,7 @@ public class PlanTests
         WriteDescriptor write = Assert.Single(PlanExpansion.Expand(in plan));
         Assert.Equal((length, 5L, 9L, units), (write.Length, write.SourceOffset, write.DestinationOffset, write.Units));
         Assert.Equal(units, SingleWrite.CountUnits(in plan));
-        Assert.Equal(1, SingleWrite.CountUnits(plan with { Immediate = Immediate.FromNumber(1) }));
+        Assert.Equal(1, SingleWrite.CountUnits(new SingleWrite(s_source, 5, s_destination, 9, length, Immediate.FromNumber(1))));
     }
 
     [Fact]
