@@ -6,8 +6,8 @@ namespace Garden.Perf.Engine;
 /// <summary>From Submit to the NIC's post, beside the one-way cache-line hop between the same two cores.</summary>
 internal static class LatencyScenario
 {
-    private const int Samples = 4_000;
-    private const int Rounds = 25;
+    private const int Samples = 30_000;
+    private const int Rounds = 9;
 
     public static async Task RunAsync(Report report)
     {

@@ -45,10 +45,16 @@ internal static class PostScenario
             ("window", Window),
             ("nic_checksum", pair.Counting!.Domains[0].Checksum));
 
-        long allocatedBefore = GC.GetTotalAllocatedBytes(precise: true);
-        Submit(pair, in single, 1_000_000, Window, ring);
-        Submit(pair, in paged, 10_000, 8, ring);
-        long allocated = GC.GetTotalAllocatedBytes(precise: true) - allocatedBefore;
+        long allocated = 0;
+        for (int round = 0; round < 2; round++)
+        {
+            // The first round is warm-up for the runtime itself, which makes an object of 48 bytes once.
+            long allocatedBefore = GC.GetTotalAllocatedBytes(precise: true);
+            Submit(pair, in single, 1_000_000, Window, ring);
+            Submit(pair, in paged, 10_000, 8, ring);
+            allocated = GC.GetTotalAllocatedBytes(precise: true) - allocatedBefore;
+        }
+
         report.Row("allocations", ("operations", 1_010_000), ("allocated_bytes", allocated), ("allocated_bytes_per_operation", (double)allocated / 1_010_000));
         counter.Dispose(drainConfirmed: true);
     }
