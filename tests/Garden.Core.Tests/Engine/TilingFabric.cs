@@ -14,6 +14,12 @@ internal sealed class TilingFabric(IFabric inner) : IFabric
 
     public IReadOnlyList<IFabricDomain> Open(FabricOpenContext context) => [.. inner.Open(context).Select(domain => new Domain(this, domain))];
 
+    public void Clear()
+    {
+        _tiles.Clear();
+        Units = 0;
+    }
+
     public void AssertTiles(ulong start, long length)
     {
         ulong next = start;
@@ -52,7 +58,7 @@ internal sealed class TilingFabric(IFabric inner) : IFabric
             {
                 foreach (ref readonly FabricWrite write in writes)
                 {
-                    Assert.InRange(write.Length, 1, Capabilities.MaxWriteLength);
+                    Assert.InRange(write.Length, 0, Capabilities.MaxWriteLength);
                     owner._tiles.Add((write.LocalAddress, write.Length));
                     owner.Units += Immediate.FromBits(write.Immediate).Units;
                     _contexts.Enqueue(write.Context);
