@@ -158,35 +158,10 @@ public sealed class LifetimeTests
 
         public IReadOnlyList<IFabricDomain> Open(FabricOpenContext context) => [.. inner.Open(context).Select(domain => new BrokenDomain(this, domain))];
 
-        private sealed class BrokenDomain(BrokenFabric owner, IFabricDomain inner) : IFabricDomain
+        private sealed class BrokenDomain(BrokenFabric owner, IFabricDomain inner) : Garden.Testing.DelegatingDomain(inner)
         {
-            public string Address => inner.Address;
-
-            public FabricCapabilities Capabilities => inner.Capabilities;
-
-            public int WaitDescriptor => inner.WaitDescriptor;
-
-            public RegionKeys Register(nint address, long length, MemoryKind kind) => inner.Register(address, length, kind);
-
-            public void Unregister(RegionKeys keys) => inner.Unregister(keys);
-
-            public int OpenRoute(string remoteAddress) => inner.OpenRoute(remoteAddress);
-
-            public void CloseRoute(int route) => inner.CloseRoute(route);
-
-            public void FencePeer(int route) => inner.FencePeer(route);
-
-            public int PostWrites(ReadOnlySpan<FabricWrite> writes) => inner.PostWrites(writes);
-
-            public bool TrySend(int route, ReadOnlySpan<byte> message, ulong context) => inner.TrySend(route, message, context);
-
-            public int Poll(Span<FabricCompletion> completions) => owner.Broken ? throw new InvalidOperationException("broken on purpose") : inner.Poll(completions);
-
-            public void ReturnMessage(in FabricCompletion message) => inner.ReturnMessage(in message);
-
-            public bool TryArm(out long dueTimestamp) => inner.TryArm(out dueTimestamp);
-
-            public void Dispose() => inner.Dispose();
+            public override int Poll(Span<FabricCompletion> completions) =>
+                owner.Broken ? throw new InvalidOperationException("broken on purpose") : base.Poll(completions);
         }
     }
 }

@@ -32,27 +32,11 @@ internal sealed class TilingFabric(IFabric inner) : IFabric
         Assert.Equal(start + (ulong)length, next);
     }
 
-    private sealed class Domain(TilingFabric owner, IFabricDomain inner) : IFabricDomain
+    private sealed class Domain(TilingFabric owner, IFabricDomain inner) : Garden.Testing.DelegatingDomain(inner)
     {
         private readonly Queue<ulong> _contexts = new();
 
-        public string Address => inner.Address;
-
-        public FabricCapabilities Capabilities => inner.Capabilities;
-
-        public int WaitDescriptor => inner.WaitDescriptor;
-
-        public RegionKeys Register(nint address, long length, MemoryKind kind) => inner.Register(address, length, kind);
-
-        public void Unregister(RegionKeys keys) => inner.Unregister(keys);
-
-        public int OpenRoute(string remoteAddress) => inner.OpenRoute(remoteAddress);
-
-        public void CloseRoute(int route) => inner.CloseRoute(route);
-
-        public void FencePeer(int route) => inner.FencePeer(route);
-
-        public int PostWrites(ReadOnlySpan<FabricWrite> writes)
+        public override int PostWrites(ReadOnlySpan<FabricWrite> writes)
         {
             lock (owner._lock)
             {
@@ -68,24 +52,18 @@ internal sealed class TilingFabric(IFabric inner) : IFabric
             return writes.Length;
         }
 
-        public bool TrySend(int route, ReadOnlySpan<byte> message, ulong context) => inner.TrySend(route, message, context);
-
-        public int Poll(Span<FabricCompletion> completions)
+        public override int Poll(Span<FabricCompletion> completions)
         {
             int count = 0;
             while (count < completions.Length && _contexts.TryDequeue(out ulong context))
                 completions[count++] = new FabricCompletion { Kind = FabricCompletionKind.Write, Context = context, Count = 1 };
-            return count + inner.Poll(completions[count..]);
+            return count + base.Poll(completions[count..]);
         }
 
-        public void ReturnMessage(in FabricCompletion message) => inner.ReturnMessage(in message);
-
-        public bool TryArm(out long dueTimestamp)
+        public override bool TryArm(out long dueTimestamp)
         {
             dueTimestamp = long.MaxValue;
-            return _contexts.Count == 0 && inner.TryArm(out dueTimestamp);
+            return _contexts.Count == 0 && base.TryArm(out dueTimestamp);
         }
-
-        public void Dispose() => inner.Dispose();
     }
 }
