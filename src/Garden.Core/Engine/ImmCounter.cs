@@ -185,7 +185,10 @@ public sealed unsafe class ImmCounter : IDisposable, IValueTaskSource<long>, ITh
         {
             // Only now may the next wait begin: the core is one wait's at a time.
             lock (_lock)
-                _wait = NoWait;
+            {
+                if (token == _core.Version && _wait == Settled)
+                    _wait = NoWait;
+            }
         }
     }
 

@@ -65,6 +65,9 @@ internal sealed class MessageChannels(ILogger logger, Action countDropped)
     {
         lock (_lock)
         {
+            // Those of ended connections wait as long as there is room: their senders may have said goodbye in good order.
+            if (_early.Count == MaxEarly)
+                _early.RemoveAll(static early => early.Peer.State is PeerState.Failed or PeerState.Closed);
             if (_early.Count < MaxEarly && _early.Count(early => early.Peer == peer) < MaxEarlyOfPeer)
             {
                 _early.Add((peer, channel, message.ToArray()));

@@ -57,6 +57,8 @@ public sealed class Peer
 
     internal ulong RemoteSession { get; set; }
 
+    internal bool WasReady { get; set; }
+
     internal long LastHeard { get; set; }
 
     internal long LastSent { get; set; }

@@ -229,13 +229,16 @@ public sealed partial class TransferEngine : IAsyncDisposable
     internal void OnPeerReady(Peer peer)
     {
         _peers[peer] = true;
+        peer.WasReady = true;
         foreach (Action<Peer> handler in _readyHandlers.Keys)
             RunOnPool(() => handler(peer));
     }
 
     internal void OnPeerEnded(Peer peer, PeerFailedException failure)
     {
-        _peers.TryRemove(peer, out _);
+        // Told once, however often its end is come across.
+        if (!_peers.TryRemove(peer, out _) && peer.WasReady)
+            return;
         foreach (ImmCounter counter in Counters.Owners())
             counter.OnPeerFailed(peer, failure);
         foreach (Action<Peer, PeerFailedException> handler in _endedHandlers.Keys)
@@ -309,7 +312,11 @@ public sealed partial class TransferEngine : IAsyncDisposable
             if (worker.Stop() && worker.RunLastTurns())
                 quiet.Add(worker);
             else
+            {
                 GardenLog.WorkerLeaked(_logger, worker.Device);
+                if (worker.SealLater() && worker.RunLastTurns())
+                    quiet.Add(worker);
+            }
         }
 
         foreach (MemoryRegion region in _memoryRegions.Keys)

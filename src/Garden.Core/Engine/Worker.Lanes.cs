@@ -40,7 +40,7 @@ internal sealed unsafe partial class Worker
         if (!nic.Routes.TryGetValue(route, out (int Peer, int Lane) origin) || _peers[origin.Peer] is not { } peer)
             return;
         PeerEntry* entry = _peerEntries + origin.Peer;
-        CloseLane(LaneOf(entry, origin.Lane), fence: false);
+        CloseLane(LaneOf(entry, origin.Lane), fence: MayFence(peer));
         if (peer.State == PeerState.Connecting)
         {
             // Who is not there yet may come: the deadline of the attempt decides, not the first answer.

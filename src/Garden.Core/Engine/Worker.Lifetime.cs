@@ -60,20 +60,31 @@ internal sealed unsafe partial class Worker
         }
         while ((_records.Active != 0 || _outboxes.Count != 0) && Stopwatch.GetTimestamp() < end);
 
-        // From here on nobody gets in: the ring is closed and drained, and commands are rejected.
+        Seal();
+        return true;
+    }
+
+    /// <summary>The worker that could not be stopped in time seals itself when its thread ends after all.</summary>
+    public bool SealLater()
+    {
+        _sealOnExit = true;
+        return _thread is null || !_thread.IsAlive;
+    }
+
+    /// <summary>From here on nobody gets in: the ring is closed and drained, commands are rejected, and who waits is told.</summary>
+    private void Seal()
+    {
         _ring.Close();
         Volatile.Write(ref _ended, true);
         Interlocked.MemoryBarrier();
         var disposed = new ObjectDisposedException(nameof(TransferEngine));
         EndAll(disposed);
-        end = Stopwatch.GetTimestamp() + Stopwatch.Frequency;
+        long end = Stopwatch.GetTimestamp() + Stopwatch.Frequency;
         while (!_ring.IsDrained && Stopwatch.GetTimestamp() < end)
         {
             RejectAll(disposed);
             Thread.Yield();
         }
-
-        return true;
     }
 
     /// <summary>Closes the NICs and frees what only the worker uses; the loop has ended.</summary>
@@ -108,11 +119,20 @@ internal sealed unsafe partial class Worker
         {
             int index = i;
             if ((_records[i]->Flags & (TransferFlags.InUse | TransferFlags.Abandoned)) == TransferFlags.InUse)
-                Guard(() => Abandon(index, cause));
+                Guard(() => AbandonWithLeak(index, cause));
         }
 
         Guard(() => EndPeers(cause));
         Guard(() => RejectAll(cause));
+    }
+
+    /// <summary>Who owns the source memory must know when a NIC may still read it.</summary>
+    private void AbandonWithLeak(int index, Exception cause)
+    {
+        int outstanding = _records[index]->Outstanding;
+        if (outstanding != 0)
+            _engine.CountLeak(outstanding);
+        Abandon(index, outstanding == 0 ? cause : new TransferNotDrainedException(outstanding, cause));
     }
 
     /// <summary>On the way down nothing may throw past its own step: an exception here would end the process.</summary>

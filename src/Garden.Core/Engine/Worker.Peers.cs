@@ -295,10 +295,7 @@ internal sealed unsafe partial class Worker
     private void EndPeer(Peer peer, PeerState state, string reason)
     {
         var failure = new PeerFailedException(peer.Address, reason);
-        // A fence ends all that the other NICs have open towards here: not for an attempt that never was a connection, and not while
-        // the same engine has another one that lives.
-        bool fence = state == PeerState.Failed && peer.State == PeerState.Ready
-            && !Array.Exists(_peers, other => other != peer && other is { State: PeerState.Ready } && other.EngineId == peer.EngineId);
+        bool fence = state == PeerState.Failed && MayFence(peer);
         if (!peer.TrySetState(state, failure))
             return;
         if (state == PeerState.Failed)
@@ -360,14 +357,24 @@ internal sealed unsafe partial class Worker
         }
     }
 
+    /// <summary>
+    /// A fence ends all that the other NIC has open towards here: not for an attempt that never was a connection, and not while
+    /// the same engine has another one that lives.
+    /// </summary>
+    private bool MayFence(Peer peer) =>
+        peer.State == PeerState.Ready
+        && !Array.Exists(_peers, other => other != peer && other is { State: PeerState.Ready } && other.EngineId == peer.EngineId);
+
     private void EndPeers(Exception cause)
     {
         for (int i = 0; i < _peersUsed; i++)
         {
-            if (_peers[i] is not { } peer || !peer.TrySetState(PeerState.Closed, new PeerFailedException(peer.Address, cause.Message, cause)))
+            if (_peers[i] is not { } peer)
                 continue;
+            // Also of a peer whose own end was cut short by what ends the worker now.
             while (peer.Outbox.TryDequeue(out OutgoingMessage message))
                 EndMessage(message, cause);
+            peer.TrySetState(PeerState.Closed, new PeerFailedException(peer.Address, cause.Message, cause));
             _engine.OnPeerEnded(peer, peer.Failure!);
         }
 

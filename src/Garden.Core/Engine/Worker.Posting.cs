@@ -95,6 +95,7 @@ internal sealed unsafe partial class Worker
         long sourceLength = source is null ? 0 : source->Length, destinationLength = destination->Length;
         long most = nic.Capabilities.MaxWriteLength;
         // The rows may be rewritten by other threads: what was read is good only if they still are these regions' rows.
+        Volatile.ReadBarrier();
         if (Volatile.Read(ref destination->Generation) != destinationHandle.Generation
             || (source is not null && Volatile.Read(ref source->Generation) != sourceHandle.Generation))
             return 0;

@@ -26,7 +26,9 @@ internal sealed partial class Worker
             // Reopened by the worker, after whatever it still had queued for this region.
             Enqueue(() =>
             {
-                if (_quiesces.Remove(quiesce) || !quiesce.Closed)
+                // Also when the drain has ended in between: the caller was told that the region stays.
+                _quiesces.Remove(quiesce);
+                if (quiesce.Closed)
                     _engine.Regions.Reopen(region);
                 quiesce.Abandoned = true;
             });

@@ -44,6 +44,7 @@ internal sealed unsafe partial class Worker : IDisposable
     private Exception? _fault;
     private volatile bool _stopRequested;
     private bool _ended;
+    private volatile bool _sealOnExit;
     private Exception? _startFailure;
     private int _running;
     private int _runningThread;
@@ -218,6 +219,8 @@ internal sealed unsafe partial class Worker : IDisposable
             }
         }
 
+        if (_sealOnExit)
+            Seal();
         _runningThread = 0;
     }
 

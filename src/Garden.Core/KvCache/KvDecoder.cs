@@ -59,7 +59,12 @@ public sealed class KvDecoder<TTransfer> : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(prefiller);
         ArgumentNullException.ThrowIfNull(request);
-        ObjectDisposedException.ThrowIf(_disposed != 0, this);
+        if (_disposed != 0)
+        {
+            request.Pages.Dispose();
+            throw new ObjectDisposedException(nameof(KvDecoder<>));
+        }
+
         Task<KvDelivery> running = RunAsync(prefiller, request, cancellationToken);
         _running.TryAdd(running, 0);
         try
@@ -89,12 +94,14 @@ public sealed class KvDecoder<TTransfer> : IAsyncDisposable
 
     private async Task<KvDelivery> RunAsync(Peer prefiller, KvRequest request, CancellationToken cancellationToken)
     {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _disposing.Token);
+        CancellationTokenSource? either = null;
         KvDecoderRequest run;
+        KvDecoderLink link;
         try
         {
+            either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _disposing.Token);
             KvDecoderPlan plan = KvDecoderPlan.Create<TTransfer>(Options, request);
-            KvDecoderLink link = await LinkAsync(prefiller, either.Token).ConfigureAwait(false);
+            link = await LinkAsync(prefiller, either.Token).ConfigureAwait(false);
             KvWelcome welcome = await link.Welcome.ConfigureAwait(false);
             run = new KvDecoderRequest(Engine, Options, link, welcome, request, plan, CountLeaked);
         }
@@ -102,11 +109,24 @@ public sealed class KvDecoder<TTransfer> : IAsyncDisposable
         {
             // Nobody was told of the pages yet.
             request.Pages.Dispose();
+            either?.Dispose();
             throw;
         }
 
+        using (either)
         using (run)
-            return await run.RunAsync(either.Token).ConfigureAwait(false);
+        {
+            try
+            {
+                return await run.RunAsync(either.Token).ConfigureAwait(false);
+            }
+            catch (PeerFailedException) when (run.IsUnconfirmed)
+            {
+                // A prefiller that answers nothing may be another one by now: the next request says hello again.
+                Forget(link);
+                throw;
+            }
+        }
     }
 
     private async ValueTask<KvDecoderLink> LinkAsync(Peer prefiller, CancellationToken cancellationToken)

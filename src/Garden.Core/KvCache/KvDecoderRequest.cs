@@ -49,6 +49,9 @@ internal sealed class KvDecoderRequest : IDisposable
         ThreadPool.UnsafeQueueUserWorkItem(static request => request.End(), this, preferLocal: false);
     }
 
+    /// <summary>True when the request ended without a word of the prefiller that it stopped.</summary>
+    public bool IsUnconfirmed { get; private set; }
+
     public void Dispose() => _ended.Dispose();
 
     public void OnPeerFailed(PeerFailedException failure) => _confirmed.TrySetException(failure);
@@ -59,8 +62,20 @@ internal sealed class KvDecoderRequest : IDisposable
         using Activity? activity = GardenMetrics.Activities.StartActivity("kv.request", ActivityKind.Client);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _ended.Token);
         TimeSpan deadline = _request.Deadline ?? _options.RequestDeadline;
-        ImmCounter counter = _engine.AllocateCounter();
-        ulong sequence = _link.Add(this);
+        ImmCounter counter;
+        ulong sequence;
+        try
+        {
+            counter = _engine.AllocateCounter();
+            sequence = _link.Add(this);
+        }
+        catch
+        {
+            // Nobody was told of the pages yet.
+            _request.Pages.Dispose();
+            throw;
+        }
+
         bool confirmed = false;
         try
         {
@@ -75,6 +90,7 @@ internal sealed class KvDecoderRequest : IDisposable
         catch (Exception cause)
         {
             confirmed = await StopAsync(sequence).ConfigureAwait(false);
+            IsUnconfirmed = !confirmed;
             EndPages(confirmed, sequence);
             Exception outcome = Outcome(cause, confirmed, deadline, counter.Value, cancellationToken);
             Count(outcome is OperationCanceledException ? "cancelled" : "failed", activity);

@@ -152,8 +152,27 @@ public sealed class KvPagePool
 
     internal void Leak(int pages)
     {
+        List<(Waiter Waiter, KvPageLease Lease)>? granted;
         lock (_lock)
+        {
             _leaked += pages;
+            // Who waits for more than is left waits in vain, and keeps those behind it waiting.
+            for (LinkedListNode<Waiter>? node = _waiters.First; node is not null;)
+            {
+                LinkedListNode<Waiter>? next = node.Next;
+                if (node.Value.Pages > _order.Length - _leaked)
+                {
+                    _waiters.Remove(node);
+                    node.Value.Source.TrySetException(new PlanException($"{node.Value.Pages} pages were asked for; the pool has {_order.Length} of which {_leaked} leaked. Enlarge the pool."));
+                }
+
+                node = next;
+            }
+
+            granted = GrantWaiters();
+        }
+
+        Complete(granted);
         KvTelemetry.LeakedPages.Add(pages);
     }
 

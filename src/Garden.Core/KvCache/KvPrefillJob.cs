@@ -253,7 +253,17 @@ public sealed class KvPrefillJob<TTransfer> : IAsyncDisposable
         }
         catch (TimeoutException)
         {
-            return new KvDrain(false, byte.MaxValue, null);
+            // Not left to run on unseen: what is not posted yet is given up, what is posted gets the same time once more.
+            foreach (ref readonly Transfer transfer in _pump.Transfers)
+                transfer.Cancel();
+            try
+            {
+                return await all.WaitAsync(_prefiller.Options.DrainDeadline).ConfigureAwait(false);
+            }
+            catch (TimeoutException)
+            {
+                return new KvDrain(false, byte.MaxValue, null);
+            }
         }
     }
 

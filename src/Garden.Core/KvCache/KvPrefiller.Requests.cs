@@ -12,6 +12,12 @@ public sealed partial class KvPrefiller<TTransfer>
             return;
         }
 
+        if (_links.Keys.Count(link => link.Peer == peer) >= MostSessionsOfPeer && !_links.ContainsKey((peer, hello.Session)))
+        {
+            _replies.Send(peer, new KvRefusal(hello.Session, $"this connection has {MostSessionsOfPeer} KV sessions already; connect anew for more").ToBytes());
+            return;
+        }
+
         _links.TryAdd((peer, hello.Session), new KvPrefillerLink<TTransfer>(peer, hello.Session));
         _replies.Send(peer, new KvWelcome(hello.Session, _session, Options.MaxRequestLength, Options.MaxTailLength).ToBytes());
     }

@@ -12,6 +12,7 @@ public sealed partial class KvPrefiller<TTransfer> : IAsyncDisposable
     where TTransfer : unmanaged, IKvTransfer<TTransfer>
 {
     private const long MostAssemblingBytes = 64 << 20;
+    private const int MostSessionsOfPeer = 64;
 
     private readonly Channel<Action> _events = Channel.CreateUnbounded<Action>(new UnboundedChannelOptions { SingleReader = true });
     private readonly Channel<KvPrefillJob<TTransfer>> _jobs;

@@ -5,6 +5,7 @@ internal sealed class KvPrefillerLink<TTransfer>(Peer peer, ulong session)
     where TTransfer : unmanaged, IKvTransfer<TTransfer>
 {
     private const int MostAhead = 1 << 16;
+    private const int MostRegions = 256;
     private readonly Dictionary<string, RemoteRegion> _regions = [];
 
     public Peer Peer { get; } = peer;
@@ -25,6 +26,8 @@ internal sealed class KvPrefillerLink<TTransfer>(Peer peer, ulong session)
         string key = Convert.ToHexString(descriptor.ToBytes());
         if (!_regions.TryGetValue(key, out RemoteRegion? region))
         {
+            if (_regions.Count == MostRegions)
+                throw new DescriptorException($"The decoder has named {MostRegions} regions in this session already; it needs a session of its own for more.");
             region = Peer.Import(descriptor);
             _regions.Add(key, region);
         }

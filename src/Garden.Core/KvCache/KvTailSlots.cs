@@ -6,6 +6,7 @@ namespace Garden.KvCache;
 internal sealed class KvTailSlots : IAsyncDisposable
 {
     private readonly int _slotLength;
+    private readonly TimeSpan _deadline;
     private readonly NativeBuffer _buffer;
     private readonly MemoryRegion _region;
     private readonly ConcurrentStack<int> _free = new();
@@ -14,6 +15,7 @@ internal sealed class KvTailSlots : IAsyncDisposable
     public KvTailSlots(TransferEngine engine, KvPrefillerOptions options)
     {
         _slotLength = Math.Max(1, options.MaxTailLength);
+        _deadline = options.DrainDeadline;
         _buffer = new NativeBuffer((long)_slotLength * options.TailSlots);
         _region = engine.Register(_buffer, options.Device);
         for (int slot = options.TailSlots - 1; slot >= 0; slot--)
@@ -28,7 +30,8 @@ internal sealed class KvTailSlots : IAsyncDisposable
             return -1;
         try
         {
-            await _available.WaitAsync(cancellationToken).ConfigureAwait(false);
+            if (!await _available.WaitAsync(_deadline, cancellationToken).ConfigureAwait(false))
+                throw new TimeoutException($"No tail slot became free within {_deadline.TotalSeconds:0.###} s; raise KvPrefillerOptions.TailSlots.");
         }
         catch (OperationCanceledException)
         {

@@ -78,7 +78,8 @@ public sealed class LifetimeTests
         network.HoldDeliveries("other");
         Task<TransferResult> running = engine.SubmitSingleWrite(source, 0, remote, 0, 8).Ended();
         fabric.Broken = true;
-        await Assert.ThrowsAsync<EngineFaultedException>(() => running);
+        // The write is still posted: its source memory is not the caller's again, and the cause is told.
+        Assert.IsType<EngineFaultedException>((await Assert.ThrowsAsync<TransferNotDrainedException>(() => running)).InnerException);
         await Assert.ThrowsAsync<EngineFaultedException>(() => wait);
         EngineFaultedException refusal = Assert.Throws<EngineFaultedException>(() => engine.AllocateCounter());
         Assert.Contains("broken on purpose", refusal.Message, StringComparison.Ordinal);
