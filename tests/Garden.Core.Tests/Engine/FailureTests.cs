@@ -1,3 +1,4 @@
+using Garden.Fabric;
 using Garden.Fabric.Loopback;
 
 namespace Garden.Core.Tests.Engine;
@@ -100,6 +101,23 @@ public sealed class FailureTests
     }
 
     [Fact]
+    public async Task L1_AShareThatWaitsForCreditsDoesNotLoseTheSharesBehindIt()
+    {
+        await using EnginePair pair = await EnginePair.CreateAsync(
+            new LoopbackOptions { Name = "", Nics = 2, QueueDepth = 16, MaxWriteLength = 1 << 16, Delay = TimeSpan.FromMilliseconds(1) },
+            new LoopbackOptions { Name = "", Nics = 2 },
+            bytes: 6 << 20);
+        pair.Fill(11);
+        using ImmCounter counter = pair.Receiver.AllocateCounter();
+        // The first of the two shares has more pieces than both lanes have credits.
+        long length = (5 << 20) + 77;
+        TransferResult result = await pair.Sender.SubmitSingleWrite(pair.Source, 3, pair.Destination, 9, length, counter.Immediate).Ended();
+        Assert.Equal(length, result.Bytes);
+        await counter.Reaches(TransferUnits.OfRun(length));
+        pair.AssertMoved(3, 9, length);
+    }
+
+    [Fact]
     public async Task H3_ADeadlineHoldsAlsoForATransferBehindAStalledOne()
     {
         await using EnginePair pair = await EnginePair.CreateAsync(new LoopbackOptions { Name = "", QueueDepth = 16 });
@@ -155,6 +173,44 @@ public sealed class FailureTests
         pair.AssertMoved(0, 0, 900 * 1024);
         EngineStatistics statistics = pair.Sender.GetStatistics();
         Assert.Equal((0, 0L), (statistics.TransfersActive, statistics.TransfersOutstanding));
+    }
+
+    [Fact]
+    public async Task H6_WhatANicRefusesAlthoughItsWritesHaveCompletedIsPostedLater()
+    {
+        // Local completions free the credits before the places: the NIC itself says no.
+        await using EnginePair pair = await EnginePair.CreateAsync(
+            new LoopbackOptions { Name = "", QueueDepth = 4, Completion = FabricCompletionLevel.LocalOnly }, new LoopbackOptions { Name = "" });
+        pair.Fill(7);
+        pair.Network.HoldDeliveries("receiver");
+        using ImmCounter counter = pair.Receiver.AllocateCounter();
+        int[] pages = [.. Enumerable.Range(0, 100)];
+        new Random(7).Shuffle(pages);
+        Task<TransferResult> transfer = pair.Sender.SubmitPagedWrites(
+            pair.Source, new PageSpan(pages, 1024), pair.Destination, new PageSpan(pages, 1024), 1024, counter.Immediate).Ended();
+        await Wait.UntilAsync(() => pair.Sender.Devices[0].GetStatistics()[0].BackPressure > 0, "the NIC refuses writes");
+        Assert.False(transfer.IsCompleted);
+        pair.Network.ReleaseDeliveries("receiver");
+        await transfer;
+        await counter.Reaches(100);
+        pair.AssertMoved(0, 0, 100 * 1024);
+    }
+
+    [Fact]
+    public async Task H6_MessagesThatANicRefusesWaitAndKeepTheirOrder()
+    {
+        await using EnginePair pair = await EnginePair.CreateAsync(new LoopbackOptions { Name = "", QueueDepth = 4 });
+        using ReceiveQueue queue = pair.Receiver.OpenReceiveQueue(9);
+        pair.Network.HoldDeliveries("receiver");
+        Task[] sent = [.. Enumerable.Range(0, 30).Select(i => pair.Sender.SendAsync(pair.Peer, 9, new[] { (byte)i }).AsTask())];
+        pair.Network.ReleaseDeliveries("receiver");
+        for (int i = 0; i < sent.Length; i++)
+        {
+            using ReceivedMessage message = await queue.ReceiveAsync(EnginePair.Limit);
+            Assert.Equal(i, message.Bytes[0]);
+        }
+
+        await Task.WhenAll(sent).WaitAsync(EnginePair.Limit);
     }
 
     [Fact]

@@ -214,7 +214,7 @@ public sealed class OperationTests
     public async Task L4_MoreThanFourGigabytesArriveWhole()
     {
         // Sparse memory: the source is untouched zero pages, and the NIC of this test copies the first and last bytes only.
-        const long Length = (4L << 30) + 1;
+        const long Length = (8L << 30) + 1;
         var network = new LoopbackNetwork();
         var tiles = new TilingFabric(new LoopbackFabric(network, new LoopbackOptions { Name = "sender", Nics = 2, MaxWriteLength = 1L << 30 }));
         await using TransferEngine sender = TransferEngine.CreateBuilder().UseFabric(tiles).Build();
@@ -227,6 +227,22 @@ public sealed class OperationTests
         TransferResult result = await sender.SubmitSingleWrite(from, 0, to, 0, Length, Immediate.ForCounter(0, 0)).Ended();
         Assert.Equal(Length, result.Bytes);
         Assert.Equal(TransferUnits.OfRun(Length), tiles.Units);
+        tiles.AssertTiles((ulong)from.Address, Length);
+    }
+
+    [Fact]
+    public async Task L4_AWriteThatIsNeverCutKeepsItsSixtyFourBits()
+    {
+        const long Length = (4L << 30) + 1;
+        var network = new LoopbackNetwork();
+        var tiles = new TilingFabric(new LoopbackFabric(network, new LoopbackOptions { Name = "sender" }));
+        await using TransferEngine sender = TransferEngine.CreateBuilder().UseFabric(tiles).Build();
+        await using TransferEngine receiver = EnginePair.Build(network, new LoopbackOptions { Name = "receiver" });
+        using var buffer = new NativeBuffer(Length);
+        MemoryRegion from = sender.Register(buffer);
+        RemoteRegion to = (await sender.ConnectAsync(receiver.Address, EnginePair.Limit)).Import(receiver.Register(buffer).Export());
+        TransferResult result = await sender.SubmitSingleWrite(from, 0, to, 0, Length, Immediate.FromNumber(1)).Ended();
+        Assert.Equal((Length, 1L), (result.Bytes, result.Writes));
         tiles.AssertTiles((ulong)from.Address, Length);
     }
 }

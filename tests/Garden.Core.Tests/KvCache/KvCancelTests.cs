@@ -128,7 +128,9 @@ public class KvCancelTests
         await raw.SendPartAsync(1, request);
         // A second request is an ordered probe: when it is answered, the late part was handled.
         await raw.SendAsync(new KvCancel(raw.Session, 2, 0, Immediate.ForCounter(1, 1)).ToBytes());
-        await raw.NextAsync(KvMessageKind.Stopped);
+        stopped = KvStopped.Parse(await raw.NextAsync(KvMessageKind.Stopped), raw.Body);
+        // The late part was not even refused: nothing began for it.
+        Assert.Equal(2ul, stopped.Sequence);
         Assert.Equal(0, pair.Prefiller.IgnoredMessages);
         await raw.SendPartAsync(1, request);
         await raw.SendAsync(new KvCancel(raw.Session, 3, 0, Immediate.ForCounter(1, 1)).ToBytes());
@@ -154,6 +156,77 @@ public class KvCancelTests
         Assert.Equal(7, pair.Decoder.LeakedPages);
         Assert.Equal(7, pair.DestinationPages.LeakedPages);
         pair.Network.ReleaseDeliveries("decode");
+    }
+
+    /// <summary>An answer is not a confirmation: it must say that everything has drained, and every fence it names must have come.</summary>
+    [Theory]
+    [InlineData(false, 0, 0)]
+    [InlineData(true, 2, 1)]
+    [InlineData(true, 2, 2)]
+    public async Task L8_only_a_drain_with_all_its_fences_frees_the_pages(bool drained, int fences, int posted)
+    {
+        bool freed = drained && fences == posted;
+        await using KvPair pair = await KvPair.CreateAsync(stopDeadline: freed ? null : TimeSpan.FromMilliseconds(300));
+        using RawPrefiller raw = await RawPrefiller.AttachAsync(pair);
+        await pair.Decoder.ConnectAsync(pair.Peer);
+        using var cancel = new CancellationTokenSource();
+        KvRequest request = pair.Request(100);
+        Task<KvDelivery> running = pair.Decoder.RequestAsync(pair.Peer, request, cancel.Token);
+        await cancel.CancelAsync();
+        (Peer decoder, KvCancel asked) = await raw.NextCancelAsync();
+        for (int i = 0; i < posted; i++)
+            await pair.PrefillEngine.SubmitImmediate(decoder, asked.Fence);
+        await raw.SendAsync(decoder, new KvStopped(asked.Session, asked.Sequence, drained, AnswersCancel: true, fences, "cancelled").ToBytes());
+        if (freed)
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running.WaitAsync(KvPair.Limit));
+        else
+            await Assert.ThrowsAsync<PeerFailedException>(() => running.WaitAsync(KvPair.Limit));
+        Assert.Equal(freed ? KvLeaseState.Returned : KvLeaseState.Leaked, request.Pages.State);
+        Assert.Equal(freed ? 0 : 7, pair.DestinationPages.LeakedPages);
+    }
+
+    /// <summary>Writes that hang may still be read from: neither side's pages are used again, whichever deadline found out.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task L8_a_job_that_does_not_drain_leaks_the_source_pages_and_confirms_nothing(bool jobGivesUp)
+    {
+        var soon = TimeSpan.FromMilliseconds(200);
+        await using KvPair pair = await KvPair.CreateAsync(jobDrainDeadline: jobGivesUp ? soon : KvPair.Limit, engineDrainDeadline: jobGivesUp ? KvPair.Limit : soon);
+        KvRequest request = pair.Request(100);
+        Task<KvDelivery> running = pair.Decoder.RequestAsync(pair.Peer, request);
+        KvPrefillJob<SmallPages.Transfer> job = await pair.NextJobAsync();
+        pair.Network.HoldDeliveries("decode");
+        job.LayerDone(3);
+        Assert.True(SpinWait.SpinUntil(() => pair.PrefillEngine.Devices[0].GetStatistics().Sum(nic => nic.Writes) > 0, KvPair.Limit));
+        await job.DisposeAsync().AsTask().WaitAsync(KvPair.Limit + KvPair.Limit);
+        pair.Network.ReleaseDeliveries("decode");
+        Assert.Equal(7, pair.SourcePages.LeakedPages);
+        await Assert.ThrowsAsync<PeerFailedException>(() => running.WaitAsync(KvPair.Limit));
+        Assert.Equal(KvLeaseState.Leaked, request.Pages.State);
+    }
+
+    /// <summary>A prefiller that gives up says "drained" by itself only where its completions prove it; elsewhere the decoder must bring a fence.</summary>
+    [Theory]
+    [InlineData(FabricCompletionLevel.RemotePlaced, true, 0)]
+    [InlineData(FabricCompletionLevel.LocalOnly, false, 1)]
+    public async Task L8_a_job_given_up_is_confirmed_without_a_fence_only_where_completions_prove_it(FabricCompletionLevel completion, bool proven, int fences)
+    {
+        await using KvPair pair = await KvPair.CreateAsync(completion: completion);
+        using RawDecoder raw = await RawDecoder.ConnectAsync(pair);
+        MemoryRegionDescriptor pool = pair.DestinationRegion.Export();
+        await raw.SendPartAsync(1, (KvMessageTests.Request(7, 4) with { Pool = pool, Tail = pool, PoolPages = KvPair.PoolPages }).ToBytes());
+        KvPrefillJob<SmallPages.Transfer> job = await pair.NextJobAsync();
+        job.LayerDone(3);
+        Assert.True(SpinWait.SpinUntil(() => pair.PrefillEngine.Devices[0].GetStatistics().Sum(nic => nic.Writes) > 0, KvPair.Limit));
+        await job.DisposeAsync();
+        var stopped = KvStopped.Parse(await raw.NextAsync(KvMessageKind.Stopped), raw.Body);
+        Assert.Equal((proven, false, 0), (stopped.Drained, stopped.AnswersCancel, stopped.Fences));
+        using ImmCounter fence = pair.DecodeEngine.AllocateCounter();
+        await raw.SendAsync(new KvCancel(raw.Session, 1, 1, fence.Immediate).ToBytes());
+        stopped = KvStopped.Parse(await raw.NextAsync(KvMessageKind.Stopped), raw.Body);
+        Assert.Equal((true, true, fences), (stopped.Drained, stopped.AnswersCancel, stopped.Fences));
+        await fence.WaitAsync(fences, KvPair.Limit);
     }
 
     [Fact]

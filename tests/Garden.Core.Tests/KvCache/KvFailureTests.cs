@@ -15,6 +15,25 @@ public class KvFailureTests
         Assert.Contains($"{LongPages.LayoutHash:x16}", refusal.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>A decoder's hello carries both sides' layouts: every one of the terms is compared by itself.</summary>
+    [Fact]
+    public async Task L10_each_term_of_the_handshake_is_compared()
+    {
+        await using KvPair pair = await KvPair.CreateAsync();
+        using RawDecoder raw = await RawDecoder.AttachAsync(pair);
+        KvTerms own = KvTerms.Of<SmallPages.Transfer>();
+        await Refused(own with { SourceLayoutHash = LongPages.LayoutHash }, "source layout", $"{SmallPages.LayoutHash:x16}", $"{LongPages.LayoutHash:x16}");
+        await Refused(own with { DestinationLayoutHash = LongPages.LayoutHash }, "decoder's layout", $"{SmallPages.LayoutHash:x16}", $"{LongPages.LayoutHash:x16}");
+        await Refused(own with { Layers = 5 }, "5 layers", "prefiller 4");
+
+        async Task Refused(KvTerms terms, params string[] reasons)
+        {
+            await raw.SendAsync(new KvHello(raw.Session, terms).ToBytes());
+            var refusal = KvRefusal.Parse(await raw.NextAsync(KvMessageKind.Refusal), raw.Body);
+            Assert.All(reasons, reason => Assert.Contains(reason, refusal.Reason, StringComparison.Ordinal));
+        }
+    }
+
     [Fact]
     public async Task T4_another_protocol_version_is_refused_with_both_versions()
     {

@@ -46,6 +46,8 @@ internal sealed class KvPair : IAsyncDisposable
         int? reorderSeed = null,
         FabricCompletionLevel completion = FabricCompletionLevel.RemotePlaced,
         TimeSpan? stopDeadline = null,
+        TimeSpan? jobDrainDeadline = null,
+        TimeSpan? engineDrainDeadline = null,
         bool withPrefiller = true,
         int maxMessageLength = 16 * 1024)
     {
@@ -56,7 +58,7 @@ internal sealed class KvPair : IAsyncDisposable
         pair.DestinationRegion = pair.DecodeEngine.Register(pair._destination);
         pair._destination.Span(0, (int)pair._destination.Length).Fill(Poison);
         if (withPrefiller)
-            pair.Prefiller = new KvPrefiller<SmallPages.Transfer>(pair.PrefillEngine, new KvPrefillerOptions { Pool = source, PoolPages = PoolPages, MaxTailLength = TailBytes });
+            pair.Prefiller = new KvPrefiller<SmallPages.Transfer>(pair.PrefillEngine, new KvPrefillerOptions { Pool = source, PoolPages = PoolPages, MaxTailLength = TailBytes, DrainDeadline = jobDrainDeadline ?? TimeSpan.FromSeconds(10) });
         pair.Decoder = new KvDecoder<SmallPages.Transfer>(pair.DecodeEngine, new KvDecoderOptions
         {
             Pool = pair.DestinationRegion,
@@ -72,7 +74,11 @@ internal sealed class KvPair : IAsyncDisposable
         TransferEngine Build(string name) => TransferEngine.CreateBuilder()
             .UseLoopback(pair.Network, new LoopbackOptions { Name = name, Nics = nics, ReorderSeed = reorderSeed, Completion = completion, MaxMessageLength = maxMessageLength })
             // Tests hold deliveries, heartbeats included; only KillDevice may end a peer.
-            .Configure(options => options.MissedHeartbeats = 60)
+            .Configure(options =>
+            {
+                options.MissedHeartbeats = 60;
+                options.DrainDeadline = engineDrainDeadline ?? options.DrainDeadline;
+            })
             .Build();
     }
 
