@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
@@ -5,13 +6,15 @@ namespace Garden;
 
 /// <summary>A bounded queue of <see cref="SubmissionSlot"/>s in unmanaged memory: many producers, one consumer.</summary>
 /// <remarks>
-/// Protocol. Sequences are the low 32 bits of positions; a ring is far shorter than that. Slot i starts with sequence i. A producer that reads sequence == tail owns the slot once its compare-exchange
-/// moves the tail; it fills the slot and publishes with an exchange of sequence = position + 1 (a full fence, so that the
-/// producer's next read, whether the worker is parked, comes after it). The consumer reads sequence == head + 1 (acquire),
-/// uses the slot in place and frees it with a release store of head + capacity. A producer that finds a sequence below the tail
-/// sees a full ring. Head and tail live on cache lines of their own. Closing sets the tail's sign bit: a producer that reads it
-/// sees a full ring for good, and the consumer knows how far to drain. The memory is freed by the finalizer, when no producer
-/// can be on its way into it any more.
+/// Protocol. A producer owns position p once its compare-exchange moves the tail from p to p + 1, which it tries only while
+/// p − head is less than the capacity; it knows the head from an older reading that producers share, and reads it anew only when
+/// that looks full. It fills the slot and publishes with an exchange of sequence = p + 1 (a full fence, so that the producer's next
+/// read, whether the worker is parked, comes after it). The consumer reads sequence == head + 1 (acquire), uses the slot in place
+/// and frees it with a release store of the head. It never writes to a slot, and a producer never reads one: a request costs one
+/// cache line on its way there and none on its way back. Sequences are the low 32 bits of positions; a ring is far shorter than
+/// that. Closing sets the tail's sign bit: a producer that reads it sees a full ring for good, and the consumer knows how far to
+/// drain. The memory is freed by the finalizer, when no producer can be on its way into it any more. Head and tail live on cache
+/// lines of their own.
 /// </remarks>
 internal sealed unsafe class SubmissionRing
 {
@@ -42,24 +45,17 @@ internal sealed unsafe class SubmissionRing
         position = Volatile.Read(ref _positions.Tail);
         while (position >= 0)
         {
-            // Safe: the mask keeps the index inside the allocation.
-            slot = _slots + (position & _mask);
-            int difference = (int)(Volatile.Read(ref slot->Sequence) - (uint)position);
-            if (difference == 0)
+            if (position - Volatile.Read(ref _positions.KnownHead) > _mask && position - ReadHead() > _mask)
+                break;
+            long seen = Interlocked.CompareExchange(ref _positions.Tail, position + 1, position);
+            if (seen == position)
             {
-                long seen = Interlocked.CompareExchange(ref _positions.Tail, position + 1, position);
-                if (seen == position)
-                    return true;
-                position = seen;
+                // Safe: the mask keeps the index inside the allocation.
+                slot = _slots + (position & _mask);
+                return true;
             }
-            else if (difference < 0)
-            {
-                return false;
-            }
-            else
-            {
-                position = Volatile.Read(ref _positions.Tail);
-            }
+
+            position = seen;
         }
 
         slot = null;
@@ -88,19 +84,29 @@ internal sealed unsafe class SubmissionRing
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Advance(SubmissionSlot* slot)
     {
-        long head = _positions.Head;
-        Volatile.Write(ref slot->Sequence, (uint)(head + _mask + 1));
-        Volatile.Write(ref _positions.Head, head + 1);
+        Debug.Assert(slot == _slots + (_positions.Head & _mask), "Slots are freed in the order they were taken.");
+        Volatile.Write(ref _positions.Head, _positions.Head + 1);
     }
 
     /// <summary>Frees the slots.</summary>
     ~SubmissionRing() => NativeMemory.AlignedFree(_slots);
+
+    /// <summary>Reads the head and tells the other producers. An older value that overwrites a newer one is only more careful.</summary>
+    private long ReadHead()
+    {
+        long head = Volatile.Read(ref _positions.Head);
+        Volatile.Write(ref _positions.KnownHead, head);
+        return head;
+    }
 
     [StructLayout(LayoutKind.Explicit, Size = 384)]
     private struct Positions
     {
         [FieldOffset(128)]
         public long Tail;
+
+        [FieldOffset(136)]
+        public long KnownHead;
 
         [FieldOffset(256)]
         public long Head;

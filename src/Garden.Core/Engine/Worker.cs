@@ -1,8 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.Arm;
-using System.Runtime.Intrinsics.X86;
 using Garden.Fabric;
 using Microsoft.Extensions.Logging;
 
@@ -229,11 +227,6 @@ internal sealed unsafe partial class Worker : IDisposable
     {
         for (int i = 0; i < LooksPerSpin && _ring.Peek() is null; i++)
         {
-            // Between looks the line stays with the submitter that fills it.
-            if (X86Base.IsSupported)
-                X86Base.Pause();
-            else if (ArmBase.IsSupported)
-                ArmBase.Yield();
         }
     }
 
