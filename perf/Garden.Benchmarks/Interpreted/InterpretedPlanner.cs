@@ -1,3 +1,5 @@
+using Garden.Benchmarks.Expansion;
+
 namespace Garden.Benchmarks.Interpreted;
 
 /// <summary>
@@ -65,5 +67,21 @@ public sealed class InterpretedPlanner(
         }
 
         _ended = true;
+    }
+
+    /// <summary>A whole expansion, batch by batch, as the benchmarks time it.</summary>
+    public long ExpandAll(Span<WriteDescriptor> batch)
+    {
+        Restart();
+        int writes = 0;
+        long taken = 0;
+        while (writes < ExpansionBatch.Runs)
+        {
+            int written = Expand(batch);
+            taken += ExpansionBatch.Take(batch, written);
+            writes += written;
+        }
+
+        return taken;
     }
 }

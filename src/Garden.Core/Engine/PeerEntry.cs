@@ -5,9 +5,6 @@ namespace Garden;
 /// <summary>A peer as its worker sees it: lanes and a queue of transfers that wait for credits. Unmanaged, touched by the worker only.</summary>
 internal struct PeerEntry
 {
-    /// <summary>True while writes may be posted to the peer.</summary>
-    public bool Ready;
-
     /// <summary>True while the peer stands in the worker's round of peers with waiting transfers.</summary>
     public bool Queued;
 

@@ -140,7 +140,6 @@ internal sealed unsafe partial class Worker
     private void BecomeReady(Peer peer)
     {
         peer.TrySetState(PeerState.Ready);
-        _peerEntries[peer.Index].Ready = true;
         GardenLog.PeerReady(_logger, peer.Address, peer.Epoch, peer.LaneCount);
         _engine.OnPeerReady(peer);
     }

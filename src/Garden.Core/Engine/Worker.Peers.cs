@@ -169,7 +169,6 @@ internal sealed unsafe partial class Worker
         }
 
         PeerEntry* entry = _peerEntries + peer.Index;
-        entry->Ready = false;
         for (int i = 0; i < entry->LaneCount; i++)
             CloseLane(LaneOf(entry, i), fence);
         for (int i = 0; i < _records.Used; i++)

@@ -22,10 +22,16 @@ internal sealed unsafe partial class Worker
 
     private static long TickInterval => Stopwatch.Frequency / 1000;
 
-    private void RunTimers()
+    /// <summary>The clocks that a turn goes by; a park makes them stale.</summary>
+    private void ReadClock()
     {
         _now = Timestamp();
         _milliseconds = Environment.TickCount64;
+    }
+
+    private void RunTimers()
+    {
+        ReadClock();
         if (_quiesces.Count != 0)
             CheckQuiesces();
         long gap = _now - _lastTick;

@@ -257,8 +257,7 @@ internal sealed unsafe partial class Worker : IDisposable
         }
 
         _parker.Park((int)milliseconds);
-        _now = Timestamp();
-        _milliseconds = Environment.TickCount64;
+        ReadClock();
     }
 
     /// <summary>The commands that are there now: one that puts itself back is run in the next turn.</summary>
