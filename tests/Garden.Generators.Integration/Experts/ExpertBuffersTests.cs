@@ -35,6 +35,40 @@ public sealed class ExpertBuffersTests
     }
 
     [Theory]
+    [InlineData(1, 1)]
+    [InlineData(3, 5)]
+    [InlineData(7, 4)]
+    public void Slots_and_results_of_both_parities_tile_their_regions(int ranks, int tokens)
+    {
+        var group = ExpertGroup.Of<SevenTopThree>(ranks, 8, tokens, 1);
+        long slot = ExpertBuffers.SlotBytes<SevenTopThree>(ranks, tokens), next = 0;
+        Assert.Equal(0, slot % ExpertBuffers.LineAlignment);
+        Assert.True(slot >= ExpertBuffers.DispatchWriteBytes<SevenTopThree>(ranks, tokens));
+        for (uint epoch = 6; epoch < 8; epoch++)
+        {
+            for (int source = 0; source < ranks; source++, next += slot)
+            {
+                Assert.Equal(next, ExpertBuffers.SlotOffset<SevenTopThree>(group, epoch, source));
+                Assert.Equal(next, ExpertBuffers.SlotOffset<SevenTopThree>(group, epoch + 2, source));
+            }
+        }
+
+        Assert.Equal(SevenTopThree.DispatchBytes(ranks, tokens), next);
+
+        int rows = ExpertBuffers.CombineRows<SevenTopThree>(ranks, tokens);
+        Assert.Equal(tokens * Math.Min(3, ranks), rows);
+        Assert.Equal(0, ExpertBuffers.CombineRowOffset<SevenTopThree>(group, 6, 0));
+        long second = ExpertBuffers.CombineRowOffset<SevenTopThree>(group, 7, 0);
+        Assert.Equal(0, second % ExpertBuffers.LineAlignment);
+        Assert.True(second >= ExpertBuffers.CombineRowOffset<SevenTopThree>(group, 6, rows - 1) + SevenTopThree.CombineRowBytes);
+        Assert.Equal(SevenTopThree.CombineBytes(ranks, tokens), 2 * second);
+        Assert.Equal(256, ExpertBuffers.CounterOffset(2));
+        Assert.Equal(
+            SevenTopThree.ReceiveBytes(ranks, tokens),
+            SevenTopThree.DispatchBytes(ranks, tokens) + SevenTopThree.CombineBytes(ranks, tokens) + ExpertBuffers.CounterBytes(ranks));
+    }
+
+    [Theory]
     [InlineData(64, 8, 56)]
     [InlineData(8, 8, 0)]
     [InlineData(9, 8, 8)]
