@@ -19,14 +19,11 @@ internal static class KernelVisibleFields
     public static bool AllOf(INamedTypeSymbol type) => Of(type).All(field => field.Reason is null);
 
     /// <summary>The rule under an id of a feature.</summary>
-    public static DiagnosticDescriptor Create(string id, string category) => new(
+    public static DiagnosticDescriptor Create(string id, string category) => ErrorRule.Create(
         id,
-        "A field cannot be seen by a kernel",
-        "The field '{0}' {1}; '{2}' is passed to kernels and native code as it is, so use a number of fixed size, or make the field static",
         category,
-        DiagnosticSeverity.Error,
-        isEnabledByDefault: true,
-        helpLinkUri: HelpLinks.Of(id));
+        "A field cannot be seen by a kernel",
+        "The field '{0}' {1}; '{2}' is passed to kernels and native code as it is, so use a number of fixed size, or make the field static");
 
     public static void Report(SymbolAnalysisContext context, INamedTypeSymbol type, DiagnosticDescriptor rule)
     {

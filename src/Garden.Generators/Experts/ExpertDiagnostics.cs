@@ -51,12 +51,5 @@ internal static class ExpertDiagnostics
 
     public static DiagnosticDescriptor Of(string id) => All.First(rule => rule.Id == id);
 
-    private static DiagnosticDescriptor Create(string id, string title, string message) => new(
-        id,
-        title,
-        message,
-        Category,
-        DiagnosticSeverity.Error,
-        isEnabledByDefault: true,
-        helpLinkUri: HelpLinks.Of(id));
+    private static DiagnosticDescriptor Create(string id, string title, string message) => ErrorRule.Create(id, Category, title, message);
 }

@@ -54,12 +54,5 @@ internal static class KvCacheDiagnostics
         _ => throw new ArgumentOutOfRangeException(nameof(id), id, "Not a rule of layouts."),
     };
 
-    private static DiagnosticDescriptor Create(string id, string title, string message) => new(
-        id,
-        title,
-        message,
-        Category,
-        DiagnosticSeverity.Error,
-        isEnabledByDefault: true,
-        helpLinkUri: HelpLinks.Of(id));
+    private static DiagnosticDescriptor Create(string id, string title, string message) => ErrorRule.Create(id, Category, title, message);
 }

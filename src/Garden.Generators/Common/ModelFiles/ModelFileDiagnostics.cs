@@ -23,12 +23,5 @@ internal static class ModelFileDiagnostics
     /// <summary>The rule with this id; null when it is not one of model files.</summary>
     public static DiagnosticDescriptor? Of(string id) => All.FirstOrDefault(rule => rule.Id == id);
 
-    private static DiagnosticDescriptor Create(string id, string title, string message) => new(
-        id,
-        title,
-        message,
-        "Garden.ModelFiles",
-        DiagnosticSeverity.Error,
-        isEnabledByDefault: true,
-        helpLinkUri: HelpLinks.Of(id));
+    private static DiagnosticDescriptor Create(string id, string title, string message) => ErrorRule.Create(id, "Garden.ModelFiles", title, message);
 }
