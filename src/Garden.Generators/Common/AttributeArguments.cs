@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.CodeAnalysis;
 
 namespace Garden.Generators;
@@ -18,7 +17,7 @@ internal sealed class AttributeArguments
         var arguments = new AttributeArguments();
         foreach (KeyValuePair<string, TypedConstant> argument in attribute.NamedArguments)
         {
-            if (argument.Value.Kind == TypedConstantKind.Error)
+            if (argument.Value.Kind is TypedConstantKind.Error or TypedConstantKind.Array)
                 return null;
             if (argument.Value.Value is { } value)
                 arguments._values[argument.Key] = value;
@@ -28,12 +27,18 @@ internal sealed class AttributeArguments
     }
 
     /// <summary>A number or an enumeration's value; null when it is not given.</summary>
-    public int? Number(string name) =>
-        _values.TryGetValue(name, out object? value) ? Convert.ToInt32(value, CultureInfo.InvariantCulture) : null;
+    public int? Number(string name) => Value(name) switch
+    {
+        int value => value,
+        byte value => value,
+        _ => null,
+    };
 
     /// <summary>A text; null when it is not given.</summary>
-    public string? Text(string name) => _values.TryGetValue(name, out object? value) ? (string)value : null;
+    public string? Text(string name) => Value(name) as string;
 
     /// <summary>A switch; false when it is not given.</summary>
-    public bool Flag(string name) => _values.TryGetValue(name, out object? value) && (bool)value;
+    public bool Flag(string name) => Value(name) is true;
+
+    private object? Value(string name) => _values.TryGetValue(name, out object? value) ? value : null;
 }

@@ -118,6 +118,19 @@ public sealed class KvCacheAnalyzerTests
     public Task GRDN0008_is_silent(string element) =>
         IsSilent($"[KvPageLayout(Layers = 2, KvHeads = 4, HeadSize = 8, TokensPerPage = 16, Element = KvElement.{element})] partial struct L;");
 
+    [Theory]
+    [InlineData("Layers = \"two\"")]
+    [InlineData("Layers = new[] { 2 }")]
+    [InlineData("Model = 5")]
+    [InlineData("Element = 1.5")]
+    [InlineData("Nothing = 1")]
+    public async Task What_does_not_compile_is_left_to_the_compiler(string argument)
+    {
+        string source = $"[KvPageLayout(LatentSize = 8, TokensPerPage = 16, {argument})] partial struct L;";
+        Assert.DoesNotContain(await Analyze(source), diagnostic => diagnostic.Id != "GRDN0002");
+        Assert.Contains(Sources.Generate(Sources.Compile(Text(source))).GetDiagnostics(), diagnostic => diagnostic.Severity == DiagnosticSeverity.Error);
+    }
+
     private static async Task Fires(string id, string source, string? at, string message)
     {
         Diagnostic diagnostic = Assert.Single(await Analyze(source));
