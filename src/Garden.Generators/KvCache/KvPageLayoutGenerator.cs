@@ -1,5 +1,4 @@
 using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace Garden.Generators.KvCache;
 
@@ -7,18 +6,8 @@ namespace Garden.Generators.KvCache;
 [Generator(LanguageNames.CSharp)]
 public sealed partial class KvPageLayoutGenerator : IIncrementalGenerator
 {
-    internal const string ParseStep = "KvPageLayout.Parse";
-    internal const string ValidStep = "KvPageLayout.Valid";
-
     /// <inheritdoc/>
-    public void Initialize(IncrementalGeneratorInitializationContext context)
-    {
-        IncrementalValuesProvider<KvPageLayoutModel> models = context.SyntaxProvider
-            .ForAttributeWithMetadataName(KvMetadata.LayoutAttribute, static (node, _) => node is TypeDeclarationSyntax, Parse)
-            .WithTrackingName(ParseStep)
-            .Where(static model => model is not null)
-            .Select(static (model, _) => model!)
-            .WithTrackingName(ValidStep);
-        context.RegisterSourceOutput(models, static (output, model) => output.AddSource(model.Type.HintName("KvPageLayout"), Emit(model)));
-    }
+    public void Initialize(IncrementalGeneratorInitializationContext context) => context.RegisterSourceOutput(
+        AnnotatedTypes.With<KvDeclaredLayout, KvPageLayoutModel>(context, KvMetadata.LayoutAttribute, "KvPageLayout", Parse, Resolve),
+        static (output, model) => output.AddSource(model.Type.HintName("KvPageLayout"), Emit(model)));
 }
