@@ -55,9 +55,9 @@ public sealed class KvCacheAnalyzer : DiagnosticAnalyzer
         AnalyzeTarget(context, type, KvMetadata.LayoutMembers);
         if (KvMetadata.Read(attribute) is not { } declaration)
             return;
-        KvLayoutRules.TryCreate(declaration, out IReadOnlyList<KvViolation> violations);
+        KvLayoutRules.TryCreate(declaration, out IReadOnlyList<RuleViolation> violations);
         var syntax = attribute.ApplicationSyntaxReference?.GetSyntax(context.CancellationToken) as AttributeSyntax;
-        foreach (KvViolation violation in violations)
+        foreach (RuleViolation violation in violations)
         {
             SyntaxNode? argument = syntax?.ArgumentList?.Arguments
                 .FirstOrDefault(a => a.NameEquals?.Name.Identifier.ValueText == violation.Argument);
@@ -84,7 +84,7 @@ public sealed class KvCacheAnalyzer : DiagnosticAnalyzer
             context.ReportDiagnostic(Diagnostic.Create(KvCacheDiagnostics.Side, ArgumentAt(1), to.Name));
         if (source is null || destination is null)
             return;
-        foreach (KvViolation violation in KvLayoutRules.CheckPair(source, destination))
+        foreach (RuleViolation violation in KvLayoutRules.CheckPair(source, destination))
         {
             context.ReportDiagnostic(
                 Diagnostic.Create(KvCacheDiagnostics.Pair, ArgumentAt(1), [.. violation.Values, from.Name, to.Name]));

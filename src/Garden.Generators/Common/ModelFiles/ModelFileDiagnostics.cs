@@ -1,0 +1,37 @@
+using Microsoft.CodeAnalysis;
+
+namespace Garden.Generators.ModelFiles;
+
+/// <summary>The diagnostics of model files, the same for every attribute that names one.</summary>
+internal static class ModelFileDiagnostics
+{
+    public static readonly DiagnosticDescriptor Missing = Create(
+        "GRDN0020", "A model file is missing or ambiguous", "'{0}' {1}; {2}");
+
+    public static readonly DiagnosticDescriptor Unreadable = Create(
+        "GRDN0021", "A model file cannot be read", "'{0}' cannot be used: {1}");
+
+    public static readonly DiagnosticDescriptor Lacks = Create(
+        "GRDN0022", "A model file lacks a field", "'{0}' does not tell {1}: {2}; give {1} in the attribute");
+
+    public static readonly DiagnosticDescriptor Conflict = Create(
+        "GRDN0023", "Attribute and model file contradict each other", "{0} is {1} in the attribute and {2} by {3} of '{4}'; remove one or correct it");
+
+    public static DiagnosticDescriptor? Of(string id) => id switch
+    {
+        "GRDN0020" => Missing,
+        "GRDN0021" => Unreadable,
+        "GRDN0022" => Lacks,
+        "GRDN0023" => Conflict,
+        _ => null,
+    };
+
+    private static DiagnosticDescriptor Create(string id, string title, string message) => new(
+        id,
+        title,
+        message,
+        "Garden.ModelFiles",
+        DiagnosticSeverity.Error,
+        isEnabledByDefault: true,
+        helpLinkUri: HelpLinks.Of(id));
+}
