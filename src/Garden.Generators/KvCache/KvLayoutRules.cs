@@ -1,4 +1,5 @@
 using System.Globalization;
+using Garden.Generators.ModelFiles;
 
 namespace Garden.Generators.KvCache;
 
@@ -6,11 +7,19 @@ namespace Garden.Generators.KvCache;
 internal static class KvLayoutRules
 {
     /// <summary>The valid layout of a declaration, or null and what is wrong with it.</summary>
-    public static KvLayout? TryCreate(KvLayoutDeclaration declaration, out IReadOnlyList<RuleViolation> violations)
+    /// <param name="declaration">What is written.</param>
+    /// <param name="configs">The configs that its <c>Model</c> may name; not looked at when it names none.</param>
+    /// <param name="violations">What is wrong; empty when nothing is.</param>
+    public static KvLayout? TryCreate(
+        KvLayoutDeclaration declaration, IEnumerable<ModelFile<ModelConfig>> configs, out IReadOnlyList<RuleViolation> violations)
     {
         var found = new List<RuleViolation>();
+        if (declaration.Model is not null)
+            declaration = KvModelRules.Complete(declaration, configs, found);
         CheckOptions(declaration, found);
-        CheckDimensions(declaration, found);
+        // What a model file should have told and did not is missing already.
+        if (!found.Any(violation => violation.Argument == "Model"))
+            CheckDimensions(declaration, found);
         violations = found;
         if (found.Count != 0)
             return null;

@@ -30,7 +30,7 @@ internal static class WeightFusionRules
                 if (member.Experts != first.Experts || !member.Outers.SequenceEqual(first.Outers))
                 {
                     violations.AtFusion(
-                        fusion.Index, "GRDN0060", Position(i), fusion.Members[0].Name,
+                        fusion.Index, "GRDN0060", Position(i), fusion.Name,
                         $"'{member.Name}' has {member.OuterCount} × {member.Experts} tensors and '{first.Name}' {first.OuterCount} × {first.Experts}, or others; members exist for the same layers and experts");
                 }
             }
@@ -68,7 +68,7 @@ internal static class WeightFusionRules
             error = defect!;
         else if (!new HashSet<string>(pattern.VariableNames).SetEquals(members[0].Pattern.VariableNames))
             error = $"its name and '{members[0].Name}' have different variables";
-        return error.Length == 0 ? new WeightFusion(index, [.. members]) : null;
+        return error.Length == 0 ? new WeightFusion(index, declaration.Name, [.. members]) : null;
     }
 
     private static string? Difference(WeightRule first, WeightRule other)

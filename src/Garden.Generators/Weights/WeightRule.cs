@@ -39,4 +39,4 @@ internal sealed class WeightRule(
 }
 
 /// <summary>A fusion whose members are rules.</summary>
-internal sealed record WeightFusion(int Index, WeightRule[] Members);
+internal sealed record WeightFusion(int Index, string Name, WeightRule[] Members);

@@ -1,6 +1,6 @@
 using System.Globalization;
 using Microsoft.CodeAnalysis.CSharp;
-using static Garden.Generators.KvCache.KvEmit;
+using static Garden.Generators.EmittedCode;
 
 namespace Garden.Generators.Weights;
 

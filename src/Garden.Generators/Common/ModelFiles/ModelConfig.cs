@@ -62,4 +62,12 @@ internal sealed record ModelConfig
 
     /// <summary>Names of members that are there but are not what they should be, such as a list for each layer instead of a number.</summary>
     public EquatableArray<string> Unusable { get; init; }
+
+    /// <summary>True when the file has the field, whatever is in it.</summary>
+    public bool Has(string name, int? value) => value is not null || Unusable.Contains(name);
+
+    /// <summary>The positive number of a field that was read as <paramref name="value"/>, or why it cannot be used.</summary>
+    public FromModel Get(string name, int? value) =>
+        value is int number ? FromModel.Of(number, name)
+        : FromModel.Unknown(Unusable.Contains(name) ? $"{name} is not a whole number" : $"there is no {name}");
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Microsoft.CodeAnalysis;
 
 namespace Garden.Generators.ModelFiles;
@@ -17,14 +18,10 @@ internal static class ModelFileDiagnostics
     public static readonly DiagnosticDescriptor Conflict = Create(
         "GRDN0023", "Attribute and model file contradict each other", "{0} is {1} in the attribute and {2} by {3} of '{4}'; remove one or correct it");
 
-    public static DiagnosticDescriptor? Of(string id) => id switch
-    {
-        "GRDN0020" => Missing,
-        "GRDN0021" => Unreadable,
-        "GRDN0022" => Lacks,
-        "GRDN0023" => Conflict,
-        _ => null,
-    };
+    public static readonly ImmutableArray<DiagnosticDescriptor> All = [Missing, Unreadable, Lacks, Conflict];
+
+    /// <summary>The rule with this id; null when it is not one of model files.</summary>
+    public static DiagnosticDescriptor? Of(string id) => All.FirstOrDefault(rule => rule.Id == id);
 
     private static DiagnosticDescriptor Create(string id, string title, string message) => new(
         id,

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.Diagnostics;
@@ -36,13 +35,13 @@ internal static class ModelFileProvider
     public static IncrementalValueProvider<EquatableArray<ModelFile<SafetensorsIndex>>> Indexes(IncrementalGeneratorInitializationContext context) =>
         Provide(context.AdditionalTextsProvider.Where(IsIndex).Select(ReadIndex).WithTrackingName(IndexStep), IndexesStep);
 
-    /// <summary>All configs, for an analyzer.</summary>
-    public static ImmutableArray<ModelFile<ModelConfig>> Configs(AnalyzerOptions options, CancellationToken cancellation) =>
-        [.. options.AdditionalFiles.Where(IsConfig).Select(file => ReadConfig(file, cancellation))];
+    /// <summary>All configs, for an analyzer; a file is read when it is reached.</summary>
+    public static IEnumerable<ModelFile<ModelConfig>> Configs(AnalyzerOptions options, CancellationToken cancellation) =>
+        options.AdditionalFiles.Where(IsConfig).Select(file => ReadConfig(file, cancellation));
 
-    /// <summary>All indexes, for an analyzer.</summary>
-    public static ImmutableArray<ModelFile<SafetensorsIndex>> Indexes(AnalyzerOptions options, CancellationToken cancellation) =>
-        [.. options.AdditionalFiles.Where(IsIndex).Select(file => ReadIndex(file, cancellation))];
+    /// <summary>All indexes, for an analyzer; a file is read when it is reached.</summary>
+    public static IEnumerable<ModelFile<SafetensorsIndex>> Indexes(AnalyzerOptions options, CancellationToken cancellation) =>
+        options.AdditionalFiles.Where(IsIndex).Select(file => ReadIndex(file, cancellation));
 
     private static bool IsIndex(AdditionalText file) => file.Path.EndsWith(".index.json", StringComparison.OrdinalIgnoreCase);
 
