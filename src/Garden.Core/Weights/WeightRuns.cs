@@ -23,7 +23,11 @@ public struct WeightRuns<TMap>
     private long _staging;
     private long _outer;
     private long _inner;
-    private WeightRun _current;
+    private WeightLevel _level;
+    private WeightRun _run;
+    private long _tensor;
+    private long _sourceOffset;
+    private long _destinationOffset;
 
     internal WeightRuns(WeightMesh trainer, WeightMesh inference, int rank, bool sends)
     {
@@ -35,7 +39,7 @@ public struct WeightRuns<TMap>
     }
 
     /// <summary>The run that the last <see cref="MoveNext"/> found.</summary>
-    public readonly WeightRun Current => _current;
+    public readonly WeightRun Current => _run with { Tensor = (int)_tensor, SourceOffset = _sourceOffset, DestinationOffset = _destinationOffset };
 
     /// <summary>Itself, so that <c>foreach</c> works.</summary>
     public readonly WeightRuns<TMap> GetEnumerator() => this;
@@ -43,20 +47,37 @@ public struct WeightRuns<TMap>
     /// <summary>Goes to the next run; false at the end.</summary>
     public bool MoveNext()
     {
-        if (_piece == _pieceCount && !MoveToPieces())
-            return false;
-        ref readonly WeightPiece piece = ref _pieces[_piece];
-        _current = piece.RunAt(_outer, _inner);
-        if (++_inner == piece.Levels[WeightLevels.Count - 1].Count)
+        // Most steps stay in the innermost loop of a piece.
+        if (++_inner < _level.Count)
         {
-            _inner = 0;
-            if (++_outer == piece.OuterTurns)
-            {
-                _outer = 0;
-                _piece++;
-            }
+            _tensor += _level.TensorStride;
+            _sourceOffset += _level.SourceStride;
+            _destinationOffset += _level.DestinationStride;
+            return true;
         }
 
+        return MoveOut();
+    }
+
+    private bool MoveOut()
+    {
+        if (_piece < _pieceCount && ++_outer == _pieces[_piece].OuterTurns)
+        {
+            _outer = 0;
+            _piece++;
+        }
+
+        if (_piece == _pieceCount && !MoveToPieces())
+        {
+            _level = default;
+            return false;
+        }
+
+        ref readonly WeightPiece piece = ref _pieces[_piece];
+        _inner = 0;
+        _level = piece.Levels[WeightLevels.Count - 1];
+        _run = piece.RunAt(_outer, 0);
+        (_tensor, _sourceOffset, _destinationOffset) = (_run.Tensor, _run.SourceOffset, _run.DestinationOffset);
         return true;
     }
 
