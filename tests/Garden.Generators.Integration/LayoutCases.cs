@@ -26,6 +26,12 @@ public static class LayoutCases
         Of<OneLayerTp6>(),
         Of<SmallLatent>(),
         Of<SmallLatentPageMajor>(),
+        Of<TinyLatent>(),
+        Of<TinyHybrid>(),
+#if REAL_MODELS
+        Of<RealLlama70Tp8>(),
+        Of<RealQwen35>(),
+#endif
     ]);
 
     public static TheoryData<string> Names => [.. s_all.Keys];

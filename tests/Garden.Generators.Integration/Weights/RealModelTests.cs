@@ -13,7 +13,7 @@ public sealed class RealModelTests
     public void Every_tensor_of_Llama_has_one_rule()
     {
         IndexFile index = IndexFile.Shared("llama-3-70b");
-#if SHARED_MODELS
+#if REAL_MODELS
         NamesCheck.Run<Llama70>(index);
         NamesCheck.Run<Llama70Float8>(index);
         Assert.Equal(index.TotalBytes, WeightMeshes<Llama70>.Create(new(1), new(1, 1)).SentBy(0).Bytes);
@@ -26,7 +26,7 @@ public sealed class RealModelTests
     public void Every_tensor_of_Qwen_has_one_rule()
     {
         IndexFile index = IndexFile.Shared("qwen3.5-25b-a3b");
-#if SHARED_MODELS
+#if REAL_MODELS
         NamesCheck.Run<Qwen35Moe>(index);
         Assert.Equal(22_213, Qwen35Moe.TensorCount);
         Assert.Equal(index.TotalBytes, WeightMeshes<Qwen35Moe>.Create(new(1), new(1, 1)).SentBy(0).Bytes);
@@ -35,7 +35,7 @@ public sealed class RealModelTests
 #endif
     }
 
-#if SHARED_MODELS
+#if REAL_MODELS
     [Theory]
     [InlineData(256, 16, 8)]
     [InlineData(8, 1, 4)]

@@ -1,4 +1,4 @@
-#if SHARED_MODELS
+#if REAL_MODELS
 using Garden.Weights;
 
 namespace Garden.Generators.Integration.Weights;

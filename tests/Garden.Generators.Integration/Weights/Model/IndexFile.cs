@@ -6,7 +6,7 @@ namespace Garden.Generators.Integration.Weights.Model;
 internal sealed record IndexFile(string[] Names, long TotalBytes)
 {
     /// <summary>The repository's own index.</summary>
-    public static IndexFile Small => Read(Path.Combine(AppContext.BaseDirectory, "Weights", "small-moe.safetensors.index.json"));
+    public static IndexFile Small => Read(Path.Combine(AppContext.BaseDirectory, "Models", "small-moe.safetensors.index.json"));
 
     /// <summary>The index of a real model beside the repository; skips the test when it is absent.</summary>
     public static IndexFile Shared(string model)
