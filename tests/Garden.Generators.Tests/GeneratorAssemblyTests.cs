@@ -31,7 +31,7 @@ public sealed class GeneratorAssemblyTests
     public void Pipeline_models_hold_values_only()
     {
         Type[] models = [.. s_generators.GetTypes().Where(type => type.Name.EndsWith("Model", StringComparison.Ordinal) || type.Name.Contains("Declared", StringComparison.Ordinal))];
-        Assert.Equal(["ExpertDeclaredRouting", "ExpertRoutingModel", "FromModel", "KvDeclaredLayout", "KvDeclaredTransfer", "KvPageLayoutModel", "KvTransferModel"], models.Select(model => model.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(["ExpertDeclaredRouting", "ExpertRoutingModel", "FromModel", "KvDeclaredLayout", "KvDeclaredTransfer", "KvPageLayoutModel", "KvTransferModel", "WeightDeclaredMap", "WeightShardMapModel"], models.Select(model => model.Name).Order(StringComparer.Ordinal));
         foreach (Type model in (Type[])[.. models, typeof(ModelFile<ModelConfig>), typeof(ModelFile<SafetensorsIndex>)])
             AssertIsValue(model, model.Name);
     }

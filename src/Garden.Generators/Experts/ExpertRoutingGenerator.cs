@@ -1,3 +1,4 @@
+using Garden.Generators.ModelFiles;
 using Microsoft.CodeAnalysis;
 
 namespace Garden.Generators.Experts;
@@ -8,6 +9,6 @@ public sealed partial class ExpertRoutingGenerator : IIncrementalGenerator
 {
     /// <inheritdoc/>
     public void Initialize(IncrementalGeneratorInitializationContext context) => context.RegisterSourceOutput(
-        AnnotatedTypes.With<ExpertDeclaredRouting, ExpertRoutingModel>(context, ExpertMetadata.RoutingAttribute, "ExpertRouting", Parse, Resolve),
+        AnnotatedTypes.With<ExpertDeclaredRouting, ModelConfig, ExpertRoutingModel>(context, ExpertMetadata.RoutingAttribute, "ExpertRouting", ModelFileProvider.Configs(context), Parse, Resolve),
         static (output, model) => output.AddSource(model.Type.HintName("ExpertRouting"), Emit(model)));
 }

@@ -1,3 +1,4 @@
+using Garden.Generators.ModelFiles;
 using Microsoft.CodeAnalysis;
 
 namespace Garden.Generators.KvCache;
@@ -8,6 +9,6 @@ public sealed partial class KvPageLayoutGenerator : IIncrementalGenerator
 {
     /// <inheritdoc/>
     public void Initialize(IncrementalGeneratorInitializationContext context) => context.RegisterSourceOutput(
-        AnnotatedTypes.With<KvDeclaredLayout, KvPageLayoutModel>(context, KvMetadata.LayoutAttribute, "KvPageLayout", Parse, Resolve),
+        AnnotatedTypes.With<KvDeclaredLayout, ModelConfig, KvPageLayoutModel>(context, KvMetadata.LayoutAttribute, "KvPageLayout", ModelFileProvider.Configs(context), Parse, Resolve),
         static (output, model) => output.AddSource(model.Type.HintName("KvPageLayout"), Emit(model)));
 }

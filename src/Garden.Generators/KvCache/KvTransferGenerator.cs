@@ -1,3 +1,4 @@
+using Garden.Generators.ModelFiles;
 using Microsoft.CodeAnalysis;
 
 namespace Garden.Generators.KvCache;
@@ -8,6 +9,6 @@ public sealed partial class KvTransferGenerator : IIncrementalGenerator
 {
     /// <inheritdoc/>
     public void Initialize(IncrementalGeneratorInitializationContext context) => context.RegisterSourceOutput(
-        AnnotatedTypes.With<KvDeclaredTransfer, KvTransferModel>(context, KvMetadata.TransferAttribute, "KvTransfer", Parse, Resolve),
+        AnnotatedTypes.With<KvDeclaredTransfer, ModelConfig, KvTransferModel>(context, KvMetadata.TransferAttribute, "KvTransfer", ModelFileProvider.Configs(context), Parse, Resolve),
         static (output, model) => output.AddSource(model.Type.HintName("KvTransfer"), Emit(model)));
 }

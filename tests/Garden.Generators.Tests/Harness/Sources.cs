@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Garden.Generators.Experts;
 using Garden.Generators.KvCache;
+using Garden.Generators.Weights;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.Diagnostics;
@@ -39,7 +40,12 @@ internal static class Sources
 
     /// <summary>A driver of all generators that records why each step ran.</summary>
     public static GeneratorDriver Driver(params AdditionalText[] files) => CSharpGeneratorDriver.Create(
-        [new KvPageLayoutGenerator().AsSourceGenerator(), new KvTransferGenerator().AsSourceGenerator(), new ExpertRoutingGenerator().AsSourceGenerator()],
+        [
+            new KvPageLayoutGenerator().AsSourceGenerator(),
+            new KvTransferGenerator().AsSourceGenerator(),
+            new WeightShardMapGenerator().AsSourceGenerator(),
+            new ExpertRoutingGenerator().AsSourceGenerator(),
+        ],
         files,
         parseOptions: s_parse,
         driverOptions: new GeneratorDriverOptions(IncrementalGeneratorOutputKind.None, trackIncrementalGeneratorSteps: true));
@@ -56,7 +62,7 @@ internal static class Sources
     /// <summary>What the analyzers report, in the order of the text.</summary>
     public static async Task<Diagnostic[]> Analyze(Compilation compilation, params AdditionalText[] files)
     {
-        CompilationWithAnalyzers analysis = compilation.WithAnalyzers([new KvCacheAnalyzer(), new ExpertAnalyzer()], new AnalyzerOptions([.. files]));
+        CompilationWithAnalyzers analysis = compilation.WithAnalyzers([new KvCacheAnalyzer(), new WeightsAnalyzer(), new ExpertAnalyzer()], new AnalyzerOptions([.. files]));
         ImmutableArray<Diagnostic> diagnostics = await analysis.GetAnalyzerDiagnosticsAsync(TestContext.Current.CancellationToken);
         return [.. diagnostics.OrderBy(diagnostic => diagnostic.Location.SourceSpan.Start)];
     }
