@@ -7,9 +7,6 @@ internal sealed class CopyKernels<TMap, TArgs> : IDisposable
     where TMap : unmanaged, ICopyMap<TArgs>
     where TArgs : unmanaged
 {
-    /// <summary>Groups beyond those that fit the device at once, so that early ones do not leave multiprocessors idle at the end.</summary>
-    private const int Waves = 4;
-
     private readonly DeviceKernel<TArgs> _wide;
     private readonly DeviceKernel<TArgs> _narrow;
 
@@ -42,10 +39,10 @@ internal sealed class CopyKernels<TMap, TArgs> : IDisposable
     {
         DeviceKernel<TArgs> kernel = accessBytes == 1 ? _narrow : _wide;
         long threads = (rowBytes / accessBytes / MappedCopy<TMap, TArgs, Access1>.VectorsPerThread) + 1;
-        LaunchShape full = kernel.ShapeFor(long.MaxValue / 2);
+        LaunchShape full = kernel.ShapeFor(long.MaxValue / 2, CopyTuning.Threads);
         long tiles = (threads + full.GroupThreads - 1) / full.GroupThreads;
         int gridRows = Math.Min(rows, kernel.Device is CpuDevice ? 1 : 65535);
-        long mostTiles = Math.Max(1, ((long)full.Groups * Waves + gridRows - 1) / gridRows);
+        long mostTiles = Math.Max(1, ((long)full.Groups * CopyTuning.Waves + gridRows - 1) / gridRows);
         kernel.Launch(stream, full with { Groups = (int)Math.Min(tiles, kernel.Device is CpuDevice ? full.Groups : mostTiles), Rows = gridRows }, in arguments);
     }
 
@@ -54,4 +51,11 @@ internal sealed class CopyKernels<TMap, TArgs> : IDisposable
         _wide.Dispose();
         _narrow.Dispose();
     }
+}
+
+internal static class CopyTuning
+{
+    public static int Threads { get; set; }
+
+    public static int Waves { get; set; } = 4;
 }

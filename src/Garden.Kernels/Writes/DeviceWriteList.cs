@@ -146,7 +146,7 @@ public sealed unsafe class DeviceWriteList : IDisposable
         lanes = lanes != 0 ? lanes : (int)Math.Clamp(System.Numerics.BitOperations.RoundUpToPowerOf2((uint)((_bytes / Count) + 15) / 16), 4, Device.WarpSize);
         if (lanes < 1 || lanes > most || !System.Numerics.BitOperations.IsPow2(lanes))
             throw new ArgumentOutOfRangeException(nameof(lanes), lanes, $"The lanes of a write are a power of two up to {most}.");
-        _kernel.Launch(stream, _kernel.ShapeFor((long)Count * lanes), new ExecuteWritesArgs { Writes = (ulong)_writes.Address, Count = Count, Lanes = lanes });
+        _kernel.Launch(stream, _kernel.ShapeFor((long)Count * lanes, CopyTuning.Threads), new ExecuteWritesArgs { Writes = (ulong)_writes.Address, Count = Count, Lanes = lanes });
     }
 
     private nint Resolve(RegionHandle region, long offset, long length, string side)

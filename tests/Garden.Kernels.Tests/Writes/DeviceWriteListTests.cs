@@ -71,7 +71,8 @@ public abstract class DeviceWriteListTests
                 list.Execute(Device.DefaultStream);
                 TestBytes.Same(target, TestBytes.Download(targetMemory), $"seed {seed}");
             },
-            iter: 10);
+            iter: 10,
+            threads: 1);
     }
 
     [Fact]
