@@ -65,9 +65,9 @@ internal sealed class GpuBench : IDisposable
         (long Source, long Destination, int Length)[] sorted = [.. runs.OrderBy(static run => run.Destination)];
         var chunk = new byte[Math.Min(ChunkBytes, destination.Length)];
         int next = 0;
-        for (long at = 0; next < sorted.Length; at = sorted[next].Destination)
+        while (next < sorted.Length)
         {
-            at = sorted[next].Destination;
+            long at = sorted[next].Destination;
             Span<byte> bytes = chunk.AsSpan(0, (int)Math.Min(chunk.Length, destination.Length - at));
             destination.Read(bytes, at);
             for (; next < sorted.Length && sorted[next].Destination + sorted[next].Length <= at + bytes.Length; next++)
@@ -79,9 +79,6 @@ internal sealed class GpuBench : IDisposable
                         throw new InvalidOperationException($"{what}: the word at destination byte {sorted[next].Destination + (i * 4)} is not that of source byte {sorted[next].Source + (i * 4)}.");
                 }
             }
-
-            if (next == sorted.Length)
-                return;
         }
     }
 

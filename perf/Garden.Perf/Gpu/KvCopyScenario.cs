@@ -40,7 +40,6 @@ internal static class KvCopyScenario
         bench.Stream.Synchronize();
         bench.Verify($"gather {name}", contiguous, Runs<TLayout>(list, poolPages, tokens));
         table.Throughput($"gather {name}, {moved >> 20} MiB", bench.Throughput(moved, gather), memcpy, Goal);
-        Tune(bench, table, $"gather {name}", moved, gather, memcpy);
 
         void scatter() => kernels.Scatter(bench.Stream, contiguous, 0, pool, deviceList, 0, TLayout.Layers, tokens);
         bench.Hash(contiguous);
@@ -85,7 +84,6 @@ internal static class KvCopyScenario
         bench.Stream.Synchronize();
         bench.Verify($"convert {name}", destination, ConvertedRuns<TFrom, TTo>(from, fromPool, to, toPool, tokens));
         table.Throughput($"convert {name}, {moved >> 20} MiB", bench.Throughput(moved, convert), memcpy, Goal);
-        Tune(bench, table, $"convert {name}", moved, convert, memcpy);
         RequireNoLocalMemory($"convert {name}", kernel.Resources);
     }
 
@@ -149,21 +147,6 @@ internal static class KvCopyScenario
                 }
             }
         }
-    }
-
-    private static void Tune(GpuBench bench, GpuTable table, string name, long moved, Action work, double memcpy)
-    {
-        foreach (int threads in new[] { 128, 256, 512, 1024 })
-        {
-            foreach (int waves in new[] { 1, 4, 16, 1000 })
-            {
-                CopyTuning.Threads = threads;
-                CopyTuning.Waves = waves;
-                table.Throughput($"  {name}: {threads} threads, {waves} waves", bench.Throughput(moved, work), memcpy, 0);
-            }
-        }
-
-        (CopyTuning.Threads, CopyTuning.Waves) = (0, 4);
     }
 
     private static int[] Shuffled(int count, int seed)

@@ -55,7 +55,7 @@ public static unsafe class PingKernel
     {
         if (!CudaAsm.IsSupported)
             return 0;
-        CudaAsm.Emit("mov.u64 %0, %clock64;", out ulong cycles);
+        CudaAsm.Emit("mov.u64 %0, %%clock64;", out ulong cycles);
         return cycles;
     }
 
@@ -64,7 +64,7 @@ public static unsafe class PingKernel
     {
         if (!CudaAsm.IsSupported)
             return 0;
-        CudaAsm.Emit("mov.u64 %0, %globaltimer;", out ulong time);
+        CudaAsm.Emit("mov.u64 %0, %%globaltimer;", out ulong time);
         return time;
     }
 }

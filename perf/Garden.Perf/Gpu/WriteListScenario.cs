@@ -43,13 +43,6 @@ internal static class WriteListScenario
         table.Throughput($"the same with the list's upload", bench.Throughput(list.Bytes, () => list.Execute(bench.Stream)), memcpy, 0);
         for (int lanes = 4; tune && lanes <= 256; lanes *= 2)
             table.Throughput($"  {length} B, {lanes} lanes", bench.Throughput(list.Bytes, () => list.LaunchCopied(bench.Stream, lanes)), memcpy, 0);
-        foreach (int threads in new[] { 64, 128, 512, 1024 })
-        {
-            CopyTuning.Threads = threads;
-            table.Throughput($"  {length} B, {threads} threads", bench.Throughput(list.Bytes, () => list.LaunchCopied(bench.Stream, 0)), memcpy, 0);
-        }
-
-        CopyTuning.Threads = 0;
         if (list.Resources.LocalBytes != 0)
             throw new InvalidOperationException($"The write list's kernel uses {list.Resources.LocalBytes} bytes of local memory a thread.");
     }

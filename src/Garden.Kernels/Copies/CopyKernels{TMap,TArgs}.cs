@@ -7,6 +7,7 @@ internal sealed class CopyKernels<TMap, TArgs> : IDisposable
     where TMap : unmanaged, ICopyMap<TArgs>
     where TArgs : unmanaged
 {
+    private const int MaxGridRows = 65535;
     private readonly DeviceKernel<TArgs> _wide;
     private readonly DeviceKernel<TArgs> _narrow;
 
@@ -38,12 +39,16 @@ internal sealed class CopyKernels<TMap, TArgs> : IDisposable
     public void Launch(DeviceStream stream, int rows, long rowBytes, int accessBytes, in TArgs arguments)
     {
         DeviceKernel<TArgs> kernel = accessBytes == 1 ? _narrow : _wide;
-        long threads = (rowBytes / accessBytes / MappedCopy<TMap, TArgs, Access1>.VectorsPerThread) + 1;
-        LaunchShape full = kernel.ShapeFor(long.MaxValue / 2, CopyTuning.Threads);
-        long tiles = (threads + full.GroupThreads - 1) / full.GroupThreads;
-        int gridRows = Math.Min(rows, kernel.Device is CpuDevice ? 1 : 65535);
-        long mostTiles = Math.Max(1, ((long)full.Groups * CopyTuning.Waves + gridRows - 1) / gridRows);
-        kernel.Launch(stream, full with { Groups = (int)Math.Min(tiles, kernel.Device is CpuDevice ? full.Groups : mostTiles), Rows = gridRows }, in arguments);
+        // A tile a group on a GPU, whose scheduler keeps it fuller than groups that walk over tiles do (0.96 against 0.90 of a
+        // memcpy on an H100); on the CPU accelerator as many groups as run at once.
+        LaunchShape shape = kernel.ShapeFor(long.MaxValue / 2);
+        if (kernel.Device is not CpuDevice)
+        {
+            long tileBytes = (long)shape.GroupThreads * MappedCopy<TMap, TArgs, Access1>.VectorsPerThread * accessBytes;
+            shape = shape with { Groups = (int)((rowBytes + tileBytes - 1) / tileBytes), Rows = Math.Min(rows, MaxGridRows) };
+        }
+
+        kernel.Launch(stream, in shape, in arguments);
     }
 
     public void Dispose()
@@ -51,11 +56,4 @@ internal sealed class CopyKernels<TMap, TArgs> : IDisposable
         _wide.Dispose();
         _narrow.Dispose();
     }
-}
-
-internal static class CopyTuning
-{
-    public static int Threads { get; set; }
-
-    public static int Waves { get; set; } = 4;
 }

@@ -13,6 +13,10 @@ public sealed unsafe class DeviceWriteList : IDisposable
     public const int PieceBytes = 16 * 1024;
 
     private const int Batch = 64;
+
+    /// <summary>Groups beyond those that run at once: 16 times as many were the fastest for 256-byte writes on an H100, where one write a set of lanes loses the early load of the next.</summary>
+    private const int Waves = 16;
+
     private readonly DeviceKernel<ExecuteWritesArgs> _kernel;
     private readonly Dictionary<RegionHandle, (nint Address, long Length)> _regions = [];
     private MappedBuffer _staging;
@@ -146,7 +150,10 @@ public sealed unsafe class DeviceWriteList : IDisposable
         lanes = lanes != 0 ? lanes : (int)Math.Clamp(System.Numerics.BitOperations.RoundUpToPowerOf2((uint)((_bytes / Count) + 15) / 16), 4, Device.WarpSize);
         if (lanes < 1 || lanes > most || !System.Numerics.BitOperations.IsPow2(lanes))
             throw new ArgumentOutOfRangeException(nameof(lanes), lanes, $"The lanes of a write are a power of two up to {most}.");
-        _kernel.Launch(stream, _kernel.ShapeFor((long)Count * lanes, CopyTuning.Threads), new ExecuteWritesArgs { Writes = (ulong)_writes.Address, Count = Count, Lanes = lanes });
+        LaunchShape shape = _kernel.ShapeFor((long)Count * lanes);
+        if (Device is not CpuDevice)
+            shape = shape with { Groups = (int)Math.Min((long)shape.Groups * Waves, (((long)Count * lanes) + shape.GroupThreads - 1) / shape.GroupThreads) };
+        _kernel.Launch(stream, shape, new ExecuteWritesArgs { Writes = (ulong)_writes.Address, Count = Count, Lanes = lanes });
     }
 
     private nint Resolve(RegionHandle region, long offset, long length, string side)
