@@ -23,6 +23,8 @@ public static class LayoutCases
         Of<PageMajorHndTp8>(),
         Of<InterleavedTp16>(),
         Of<OneTokenTp4>(),
+        Of<OneTokenHnd>(),
+        Of<FiveTokens>(),
         Of<OneLayerTp6>(),
         Of<SmallLatent>(),
         Of<SmallLatentPageMajor>(),

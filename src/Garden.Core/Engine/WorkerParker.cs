@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Garden.Fabric;
 
 namespace Garden;
@@ -14,23 +15,23 @@ internal sealed class WorkerParker : IWorkerSignal, IDisposable
     private const int Parking = 1;
 
     private readonly ManualResetEventSlim _event = new(false, spinCount: 0);
-    private int _state;
+    private PaddedState _state;
 
     /// <summary>Worker: announces that it is about to park. Look for work after this, then call <see cref="Park"/> or <see cref="Cancel"/>.</summary>
     public void Prepare()
     {
         _event.Reset();
-        Interlocked.Exchange(ref _state, Parking);
+        Interlocked.Exchange(ref _state.Value, Parking);
     }
 
     /// <summary>Worker: there was work after all.</summary>
-    public void Cancel() => Interlocked.Exchange(ref _state, Awake);
+    public void Cancel() => Interlocked.Exchange(ref _state.Value, Awake);
 
     /// <summary>Worker: waits for a wake, at most <paramref name="milliseconds"/>.</summary>
     public void Park(int milliseconds)
     {
         _event.Wait(milliseconds);
-        Interlocked.Exchange(ref _state, Awake);
+        Interlocked.Exchange(ref _state.Value, Awake);
     }
 
     /// <inheritdoc/>
@@ -43,9 +44,17 @@ internal sealed class WorkerParker : IWorkerSignal, IDisposable
     /// <summary>As <see cref="Wake"/>, for a producer whose publishing store was a full fence.</summary>
     public void WakeAfterFence()
     {
-        if (Volatile.Read(ref _state) == Parking && Interlocked.Exchange(ref _state, Awake) == Parking)
+        if (Volatile.Read(ref _state.Value) == Parking && Interlocked.Exchange(ref _state.Value, Awake) == Parking)
             _event.Set();
     }
 
     public void Dispose() => _event.Dispose();
+
+    /// <summary>Submitters read it with every request; on the heap it lies beside the worker, whose fields change with every turn.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    private struct PaddedState
+    {
+        [FieldOffset(128)]
+        public int Value;
+    }
 }
