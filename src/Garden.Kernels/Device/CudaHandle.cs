@@ -3,7 +3,7 @@ using Garden.Kernels.Native;
 
 namespace Garden.Kernels;
 
-/// <summary>Something the driver made in a context and has to be given back in it. Keeps the context alive. Zero-cost to read.</summary>
+/// <summary>Something the driver made in a context and has to be given back in it. Keeps the context alive.</summary>
 internal sealed unsafe class CudaHandle : SafeHandle
 {
     private readonly CudaContext _context;
