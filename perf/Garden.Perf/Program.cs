@@ -3,6 +3,7 @@ using Garden.Perf;
 using Garden.Perf.Budgets;
 using Garden.Perf.Engine;
 using Garden.Perf.Generators;
+using Garden.Perf.Gpu;
 using Garden.Perf.Kv;
 
 var json = new Option<bool>("--json") { Description = "One JSON object a row.", Recursive = true };
@@ -45,4 +46,4 @@ generators.SetAction(parse =>
     GeneratorScenario.Run(new Report(parse.GetValue(json)), GeneratorCases.All);
     return 0;
 });
-return await new RootCommand("garden-perf: measures Garden and prints each figure's ceiling beside it.") { engine, kv, generators, BudgetsCommand.Create(json), json }.Parse(args).InvokeAsync();
+return await new RootCommand("garden-perf: measures Garden and prints each figure's ceiling beside it.") { engine, kv, generators, GpuCommand.Create(), BudgetsCommand.Create(json), json }.Parse(args).InvokeAsync();
