@@ -49,7 +49,7 @@ internal sealed unsafe partial class Worker
         }
 
         if (LiveLanes(entry) == 0)
-            FailPeer(peer, $"The last lane to {peer.Address} ended as {status}{(code == 0 ? "" : $" (provider code {code})")}: {FabricErrors.Advice(status)}");
+            FailPeer(peer, $"The last lane to {peer.Address} ended as {status}{(code == 0 ? "" : $" (provider code {code})")}: {nic.Domain.Explain(status, code)}");
     }
 
     private void FailNic(Nic nic)
