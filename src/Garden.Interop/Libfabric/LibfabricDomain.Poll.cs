@@ -20,12 +20,11 @@ internal sealed unsafe partial class LibfabricDomain
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             Advance();
-            int taken = 0;
-            while (taken < completions.Length && _backlog.TryDequeue(out FabricCompletion waiting))
-                completions[taken++] = waiting;
+            int taken = TakeBacklog(completions);
             if (!_failed && taken < completions.Length)
                 taken += Read(completions[taken..]);
-            return taken;
+            // What reading has reported besides.
+            return taken + TakeBacklog(completions[taken..]);
         }
     }
 
@@ -100,8 +99,14 @@ internal sealed unsafe partial class LibfabricDomain
                 break;
         }
 
-        while (taken < completions.Length && _backlog.TryDequeue(out FabricCompletion reported))
-            completions[taken++] = reported;
+        return taken;
+    }
+
+    private int TakeBacklog(Span<FabricCompletion> completions)
+    {
+        int taken = 0;
+        while (taken < completions.Length && _backlog.TryDequeue(out FabricCompletion completion))
+            completions[taken++] = completion;
         return taken;
     }
 

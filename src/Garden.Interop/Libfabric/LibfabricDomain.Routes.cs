@@ -31,7 +31,8 @@ internal sealed unsafe partial class LibfabricDomain
                 index = _routeCount++;
             if (index >= _routes.Length)
                 Array.Resize(ref _routes, 2 * _routes.Length);
-            _routes[index] = new LibfabricRoute(index, peer);
+            // A peer that is known to be gone shows in the first operation.
+            _routes[index] = new LibfabricRoute(index, peer) { HasFailed = peer.IsGone };
             return index;
         }
     }
@@ -68,18 +69,26 @@ internal sealed unsafe partial class LibfabricDomain
                 return;
             for (int idle = 0; idle < 2;)
                 idle = Harvest() == 0 ? idle + 1 : 0;
-            if (_peers.TryGetValue(neighbour.Address, out PeerNic? peer))
-                Lose(peer, FI.FI_ESHUTDOWN);
+            // Found by what it sent, the provider knows it without the address vector; only what is in there can be removed.
+            Lose(FindOrAddPeer(neighbour.Address, isLeaving: true), FI.FI_ESHUTDOWN);
         }
     }
 
     private LibfabricRoute? FindRoute(int route) => (uint)route < (uint)_routes.Length ? _routes[route] : null;
 
-    private PeerNic FindOrAddPeer(string text)
+    private PeerNic FindOrAddPeer(string text, bool isLeaving = false)
     {
         if (_peers.TryGetValue(text, out PeerNic? peer))
             return peer;
         LibfabricAddress address = LibfabricAddress.Parse(text, _traits.Attributes.AddressFormat);
+        if (_traits.SharesMemory && !isLeaving && Neighbours.IsGone(text))
+        {
+            // Not for the provider: it would look for it among this process's endpoints, in memory that is gone.
+            peer = new PeerNic(text, address, 0) { IsGone = true };
+            _peers.Add(text, peer);
+            return peer;
+        }
+
         ulong fiAddress;
         int inserted;
         fixed (byte* native = address.Native)

@@ -11,11 +11,15 @@ internal static class ProcessWatch
     /// <summary>The process of an address where it is another one and can be seen from here (not across PID namespaces), else 0.</summary>
     public static int OwnerOf(string address)
     {
+        int process = ProcessOf(address);
+        return process != 0 && process != Environment.ProcessId && IsAlive(process) ? process : 0;
+    }
+
+    /// <summary>The process an address names, 0 when it names none.</summary>
+    public static int ProcessOf(string address)
+    {
         int colon = address.StartsWith(Prefix, StringComparison.Ordinal) ? address.IndexOf(':', Prefix.Length) : -1;
-        return colon > 0
-            && int.TryParse(address.AsSpan(Prefix.Length, colon - Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int process)
-            && process != Environment.ProcessId
-            && IsAlive(process)
+        return colon > 0 && int.TryParse(address.AsSpan(Prefix.Length, colon - Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int process)
             ? process
             : 0;
     }
