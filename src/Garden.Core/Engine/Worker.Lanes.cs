@@ -57,6 +57,7 @@ internal sealed unsafe partial class Worker
         if (!nic.Alive)
             return;
         nic.Alive = false;
+        _parker.Unwatch(nic.Domain.WaitDescriptor);
         GardenLog.NicFailed(_logger, Device, nic.Domain.Address);
         for (int i = 0; i < _peersUsed; i++)
         {
