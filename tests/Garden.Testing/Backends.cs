@@ -20,4 +20,8 @@ public static class Backends
             Assert.Fail($"{Variable} demands {name}, but: {missing}");
         Assert.Skip($"{name}: {missing}");
     }
+
+    /// <summary>As <see cref="SkipUnless"/>, for a backend that one command installs.</summary>
+    public static void Require(string name, bool isPresent, string install) =>
+        SkipUnless(name, isPresent ? null : $"it is not here; to run this test: {install}");
 }

@@ -45,6 +45,9 @@ public abstract class DelegatingDomain(IFabricDomain inner) : IFabricDomain
     public virtual bool TryArm(out long dueTimestamp) => inner.TryArm(out dueTimestamp);
 
     /// <inheritdoc/>
+    public string Explain(FabricStatus status, int providerCode) => inner.Explain(status, providerCode);
+
+    /// <inheritdoc/>
     public void Dispose()
     {
         inner.Dispose();

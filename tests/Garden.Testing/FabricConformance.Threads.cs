@@ -96,6 +96,8 @@ public abstract partial class FabricConformance
             {
                 int route = a.Domain.OpenRoute(b.Domain.Address);
                 int failedRoutes = 0;
+                ulong lastKey = 0;
+                long neverEnding = 0;
                 var writes = new FabricWrite[8];
                 while (!Volatile.Read(ref stop))
                 {
@@ -111,7 +113,10 @@ public abstract partial class FabricConformance
                     write.RemoteKey = current.RemoteKey;
                     write.RemoteAddress = current.RemoteBase;
                     writes.AsSpan().Fill(write);
-                    if (a.Posted - a.EndedTotal < MostInFlight)
+                    if (current.RemoteKey != lastKey && !a.Domain.Capabilities.TellsRefusedWrites)
+                        neverEnding = a.Posted - a.EndedTotal;
+                    lastKey = current.RemoteKey;
+                    if (a.Posted - a.EndedTotal - neverEnding < MostInFlight)
                         a.Post(writes);
                     a.Step();
                 }

@@ -47,7 +47,7 @@ internal sealed unsafe partial class Worker
                 Receive(nic, completion);
                 break;
             case FabricCompletionKind.MessageSent:
-                CompleteMessage(completion);
+                CompleteMessage(nic, completion);
                 break;
             case FabricCompletionKind.RouteFailed:
                 FailRoute(nic, completion->Route, completion->Status, completion->ProviderCode);
@@ -84,7 +84,7 @@ internal sealed unsafe partial class Worker
             return;
         Peer peer = _peers[peerIndex]!;
         GardenException failure = peer.Failure is { } known ? known
-            : new FabricException($"A write to {peer.Address} over NIC {nic.Domain.Address} ended as {status}{(code == 0 ? "" : $" (provider code {code})")}: {FabricErrors.Advice(status)}", status, code);
+            : new FabricException($"A write to {peer.Address} over NIC {nic.Domain.Address} ended as {status}{(code == 0 ? "" : $" (provider code {code})")}: {nic.Domain.Explain(status, code)}", status, code);
         Fail(index, record, failure);
     }
 

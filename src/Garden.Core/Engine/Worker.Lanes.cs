@@ -49,7 +49,7 @@ internal sealed unsafe partial class Worker
         }
 
         if (LiveLanes(entry) == 0)
-            FailPeer(peer, $"The last lane to {peer.Address} ended as {status}{(code == 0 ? "" : $" (provider code {code})")}: {FabricErrors.Advice(status)}");
+            FailPeer(peer, $"The last lane to {peer.Address} ended as {status}{(code == 0 ? "" : $" (provider code {code})")}: {nic.Domain.Explain(status, code)}");
     }
 
     private void FailNic(Nic nic)
@@ -57,6 +57,7 @@ internal sealed unsafe partial class Worker
         if (!nic.Alive)
             return;
         nic.Alive = false;
+        _parker.Unwatch(nic.Domain.WaitDescriptor);
         GardenLog.NicFailed(_logger, Device, nic.Domain.Address);
         for (int i = 0; i < _peersUsed; i++)
         {

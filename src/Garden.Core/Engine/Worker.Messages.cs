@@ -128,7 +128,7 @@ internal sealed unsafe partial class Worker
         Interlocked.Decrement(ref _queuedMessages);
     }
 
-    private void CompleteMessage(FabricCompletion* completion)
+    private void CompleteMessage(Nic nic, FabricCompletion* completion)
     {
         int source = (int)completion->Context - 1;
         if (completion->Context == 0 || !_sending.Remove(source))
@@ -142,7 +142,7 @@ internal sealed unsafe partial class Worker
             default,
             completion->Status == FabricStatus.Ok
                 ? null
-                : new FabricException($"A message ended as {completion->Status}: {FabricErrors.Advice(completion->Status)}", completion->Status, completion->ProviderCode));
+                : new FabricException($"A message ended as {completion->Status}: {nic.Domain.Explain(completion->Status, completion->ProviderCode)}", completion->Status, completion->ProviderCode));
     }
 
     private void Receive(Nic nic, FabricCompletion* completion)

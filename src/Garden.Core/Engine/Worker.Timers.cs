@@ -47,14 +47,14 @@ internal sealed unsafe partial class Worker
             CheckPeers();
     }
 
-    /// <summary>How long a parked worker may leave its clock alone, in milliseconds.</summary>
-    private long MillisecondsToNextTimer()
+    /// <summary>How long a parked worker may leave its clock alone, in stopwatch ticks.</summary>
+    private long TicksToNextTimer()
     {
-        long wait = Math.Min(1000, _nextDeadline - Environment.TickCount64);
+        long wait = Math.Min(1000, _nextDeadline - Environment.TickCount64) * TickInterval;
         if (_nextPeerCheck != long.MaxValue)
-            wait = Math.Min(wait, (_nextPeerCheck - Timestamp()) / TickInterval);
+            wait = Math.Min(wait, _nextPeerCheck - Timestamp());
         // A drain ends without a wake of its own.
-        return _quiesces.Count == 0 ? wait : Math.Min(wait, 5);
+        return _quiesces.Count == 0 ? wait : Math.Min(wait, 5 * TickInterval);
     }
 
     private void CheckDeadlines()

@@ -65,6 +65,12 @@ internal sealed unsafe partial class Worker : IDisposable
         }
 
         _nics = [.. domains.Select(static (domain, index) => new Nic(domain, index))];
+        foreach (IFabricDomain domain in domains)
+        {
+            if (domain.WaitDescriptor >= 0)
+                _parker.Watch(domain.WaitDescriptor);
+        }
+
         Address = new NetAddress(fabric.Name, [.. domains.Select(static domain => domain.Address)]);
         _maxMessageLength = domains.Min(static domain => domain.Capabilities.MaxMessageLength);
         _maxWriteLength = domains.Min(static domain => domain.Capabilities.MaxWriteLength);
@@ -234,7 +240,7 @@ internal sealed unsafe partial class Worker : IDisposable
     {
         _parker.Prepare();
         RunTimers();
-        long milliseconds = MillisecondsToNextTimer();
+        long ticks = TicksToNextTimer();
         // Looked at after the announcement: who publishes work from here on sees it and wakes the worker.
         bool quiet = _commands.IsEmpty && _ring.Peek() is null && _outgoing.IsEmpty && !Watchers.IsSignalled && !Watchers.IsArmed && !_stopRequested;
         foreach (Nic nic in _nics)
@@ -243,21 +249,21 @@ internal sealed unsafe partial class Worker : IDisposable
                 break;
             quiet = nic.Domain.TryArm(out long due);
             if (due != long.MaxValue)
-                milliseconds = Math.Min(milliseconds, (due - Timestamp()) / TickInterval);
+                ticks = Math.Min(ticks, due - Timestamp());
             // What a NIC or a peer refused is offered again soon: nothing wakes the worker for it.
             if (nic.HasStaged || _outboxes.Count != 0)
-                milliseconds = Math.Min(milliseconds, 1);
+                ticks = Math.Min(ticks, TickInterval);
         }
 
-        if (!quiet || milliseconds < 1)
-        {
+        if (!quiet)
             _parker.Cancel();
-            Thread.Yield();
+        else if (_parker.TryPark(ticks))
+        {
+            ReadClock();
             return;
         }
 
-        _parker.Park((int)milliseconds);
-        ReadClock();
+        Thread.Yield();
     }
 
     /// <summary>The commands that are there now: one that puts itself back is run in the next turn.</summary>

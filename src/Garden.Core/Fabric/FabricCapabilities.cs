@@ -18,6 +18,18 @@ public sealed record FabricCapabilities
     /// <summary>The longest message in bytes.</summary>
     public required int MaxMessageLength { get; init; }
 
+    /// <summary>
+    /// True when <see cref="IFabricDomain.FencePeer"/> keeps its promise. Elsewhere what a given-up peer could still write is given new
+    /// keys (<see cref="MemoryRegion.RenewAsync"/>) before it is used for something else.
+    /// </summary>
+    public bool FencesPeers { get; init; } = true;
+
+    /// <summary>
+    /// True when a write that the receiver refuses (a stale key, a range outside its region) ends as failed, by itself or with its
+    /// route. Elsewhere it may end as sent or stay open until its route does; it lands nowhere and announces nothing in any case.
+    /// </summary>
+    public bool TellsRefusedWrites { get; init; } = true;
+
     /// <summary>Nominal link speed in Gbit/s, 0 when unknown.</summary>
     public double LinkGigabitsPerSecond { get; init; }
 }

@@ -37,6 +37,7 @@ public interface IFabricDomain : IDisposable
     /// <summary>
     /// Fences a peer out: when it returns, nothing lands here any more that goes over a route the peer has open now. Its operations
     /// on such routes end as <see cref="FabricStatus.RouteDown"/>; a route that it opens later is a new connection and passes.
+    /// Only a promise where <see cref="FabricCapabilities.FencesPeers"/> says so.
     /// </summary>
     void FencePeer(int route);
 
@@ -64,4 +65,7 @@ public interface IFabricDomain : IDisposable
 
     /// <summary>A file descriptor that becomes readable when there is something to poll, −1 when arrivals come through the signal or by time.</summary>
     int WaitDescriptor { get; }
+
+    /// <summary>The error catalogue: what a status and the provider's code most likely mean and what to look at next.</summary>
+    string Explain(FabricStatus status, int providerCode) => FabricErrors.Advice(status);
 }

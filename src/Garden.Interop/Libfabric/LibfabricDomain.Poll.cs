@@ -1,0 +1,201 @@
+using System.Diagnostics;
+using Garden.Fabric;
+using Garden.Interop.Libfabric.Native;
+
+namespace Garden.Interop.Libfabric;
+
+/// <summary>Progress and completions.</summary>
+internal sealed unsafe partial class LibfabricDomain
+{
+    /// <summary>How long a worker parks at most where nothing can wake it: with a peer, and without.</summary>
+    private static readonly long s_shortPark = Stopwatch.Frequency / 5_000, s_longPark = Stopwatch.Frequency / 200;
+
+    /// <summary>How long a worker parks at most while the provider refuses something.</summary>
+    private static readonly long s_refusedPark = Stopwatch.Frequency / 1_000;
+
+    /// <inheritdoc/>
+    public int Poll(Span<FabricCompletion> completions)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            Advance();
+            int taken = TakeBacklog(completions);
+            if (!_failed && taken < completions.Length)
+                taken += Read(completions[taken..]);
+            // What reading has reported besides.
+            return taken + TakeBacklog(completions[taken..]);
+        }
+    }
+
+    /// <inheritdoc/>
+    public bool TryArm(out long dueTimestamp)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            dueTimestamp = long.MaxValue;
+            if (_backlog.Count != 0)
+                return false;
+            if (_failed)
+                return true;
+            if (_waiting.Count != 0 || _acknowledgements.Count != 0 || _unposted.Count != 0)
+                dueTimestamp = Stopwatch.GetTimestamp() + s_refusedPark;
+            if (!_traits.HasWaitDescriptor)
+            {
+                dueTimestamp = Math.Min(dueTimestamp, Stopwatch.GetTimestamp() + (_peers.Count == 0 ? s_longPark : s_shortPark));
+                return true;
+            }
+
+            fid* queue = &_nic.Cq->fid;
+            return Calls.fi_trywait(_nic.Fabric, &queue, 1) == 0;
+        }
+    }
+
+    /// <summary>What has to be done again and again besides reading completions.</summary>
+    private void Advance()
+    {
+        if (_failed)
+            return;
+        if (_waiting.Count != 0)
+            FlushWaiting();
+        if (_acknowledgements.Count != 0 || _unposted.Count != 0)
+            FlushAcknowledgements();
+        if (_traits.SharesMemory)
+            CheckProcesses();
+    }
+
+    /// <summary>Reads completions for a later poll and returns how many entries there were.</summary>
+    private int Harvest()
+    {
+        Span<FabricCompletion> completions = stackalloc FabricCompletion[EntriesPerRead];
+        int taken = Read(completions);
+        foreach (ref readonly FabricCompletion completion in completions[..taken])
+            _backlog.Enqueue(completion);
+        return taken;
+    }
+
+    private int Read(Span<FabricCompletion> completions)
+    {
+        int taken = 0;
+        while (taken < completions.Length)
+        {
+            int room = Math.Min(EntriesPerRead, completions.Length - taken);
+            nint count = Calls.fi_cq_read(_nic.Cq, _entries, (nuint)room);
+            if (count == -FI.FI_EAVAIL && ReadError())
+                continue;
+            if (count is -FI.FI_EAGAIN or -FI.FI_EAVAIL or 0)
+                break;
+            if (count < 0)
+            {
+                FailFromPoll((int)-count);
+                break;
+            }
+
+            // Safe: the provider has filled count entries, and there is room for as many completions.
+            for (int i = 0; i < count; i++)
+                Translate(_entries + i, completions, ref taken);
+            if (count < room)
+                break;
+        }
+
+        return taken;
+    }
+
+    private int TakeBacklog(Span<FabricCompletion> completions)
+    {
+        int taken = 0;
+        while (taken < completions.Length && _backlog.TryDequeue(out FabricCompletion completion))
+            completions[taken++] = completion;
+        return taken;
+    }
+
+    private void Translate(fi_cq_data_entry* entry, Span<FabricCompletion> completions, ref int taken)
+    {
+        if ((entry->flags & FI.FI_REMOTE_CQ_DATA) != 0)
+        {
+            // Zero stands for "no immediate", and 32 bits are all that is ever sent.
+            if ((uint)entry->data == 0)
+                return;
+            completions[taken++] = new FabricCompletion { Kind = FabricCompletionKind.Immediate, Route = -1, Count = 1, Immediate = (uint)entry->data };
+            return;
+        }
+
+        int slot = _writes.IndexOf(entry->op_context);
+        if (slot >= 0)
+        {
+            // One that was reported with its lost peer may still end at the provider.
+            if (!_writes.IsInUse(slot))
+                return;
+            LibfabricRoute route = _writes.RouteOf(slot);
+            ulong context = _writes[slot]->Write.Context;
+            Retire(slot, route.Peer);
+            if (taken != 0)
+            {
+                ref FabricCompletion last = ref completions[taken - 1];
+                if (last.Context == context && last.Kind == FabricCompletionKind.Write && last.Status == FabricStatus.Ok && last.Route == route.Index)
+                {
+                    last.Count++;
+                    return;
+                }
+            }
+
+            completions[taken++] = new FabricCompletion { Kind = FabricCompletionKind.Write, Route = route.Index, Context = context, Count = 1 };
+            return;
+        }
+
+        int receive = _receives.IndexOf(entry->op_context);
+        if (receive >= 0)
+        {
+            if (TryReceive(receive, (int)entry->len, out FabricCompletion message))
+                completions[taken++] = message;
+            return;
+        }
+
+        int sent = _messages.IndexOf(entry->op_context);
+        if (sent >= 0 && _messages[sent].IsWithProvider)
+            EndHandOver(sent, 0);
+    }
+
+    /// <summary>An operation ended badly. The status first; of the rest only the context means something.</summary>
+    private bool ReadError()
+    {
+        fi_cq_err_entry error = default;
+        nint count = Calls.fi_cq_readerr(_nic.Cq, &error);
+        if (count <= 0)
+            return false;
+        int code = error.err == 0 ? FI.FI_EOTHER : error.err;
+        int slot = _writes.IndexOf(error.op_context);
+        if (slot >= 0 && _writes.IsInUse(slot))
+        {
+            FabricStatus status = LibfabricErrors.StatusOf(code);
+            LibfabricRoute route = _writes.RouteOf(slot);
+            EndWrite(slot, status, code);
+            if (status == FabricStatus.RouteDown)
+                FailRoutes(route.Peer, code);
+            return true;
+        }
+
+        int sent = _messages.IndexOf(error.op_context);
+        if (sent >= 0 && _messages[sent].IsWithProvider)
+        {
+            PeerNic peer = _messages[sent].Route!.Peer;
+            EndHandOver(sent, code);
+            if (LibfabricErrors.StatusOf(code) == FabricStatus.RouteDown)
+                FailRoutes(peer, code);
+            return true;
+        }
+
+        int receive = _receives.IndexOf(error.op_context);
+        if (receive >= 0)
+            PostReceive(receive);
+        return true;
+    }
+
+    private void FailFromPoll(int code)
+    {
+        // The worker's own thread, inside the gate: neighbours are not asked here, the endpoint stays until the domain is disposed.
+        _failed = true;
+        ReportFailure(code);
+    }
+}

@@ -1,0 +1,172 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Garden.Fabric;
+using Garden.Interop.Libfabric.Native;
+
+namespace Garden.Interop.Libfabric;
+
+/// <summary>Writes: into a slot, to the provider, to their end.</summary>
+internal sealed unsafe partial class LibfabricDomain
+{
+    /// <inheritdoc/>
+    public int PostWrites(ReadOnlySpan<FabricWrite> writes)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            int posted = 0;
+            for (; posted < writes.Length; posted++)
+            {
+                ref readonly FabricWrite write = ref writes[posted];
+                LibfabricRoute? route = FindRoute(write.Route);
+                FabricStatus status = Check(in write, route, out void* descriptor);
+                if (status != FabricStatus.Ok)
+                {
+                    if (_writes.InUse + _backlog.Count >= _tuning.QueueDepth)
+                        break;
+                    Report(FabricCompletionKind.Write, write.Context, write.Route, status, 0);
+                    continue;
+                }
+
+                int slot = _writes.TryTake(route!);
+                if (slot < 0)
+                    break;
+                _writes[slot]->Write = write;
+                // Behind what waits already, so that the order stays.
+                bool more = _traits.Batches && posted + 1 < writes.Length && writes[posted + 1].Route == write.Route;
+                if (route!.WaitingWrites.Count == 0 && TryWrite(slot, route, descriptor, more))
+                    continue;
+                route.WaitingWrites.Enqueue(slot);
+                Wait(route);
+            }
+
+            return posted;
+        }
+    }
+
+    /// <summary>What can be known before the provider sees a write.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private FabricStatus Check(in FabricWrite write, LibfabricRoute? route, out void* descriptor)
+    {
+        descriptor = null;
+        if (_failed)
+            return FabricStatus.NicDown;
+        if (route is null || route.HasFailed)
+            return FabricStatus.RouteDown;
+        if (write.Length == 0)
+            return FabricStatus.Ok;
+        // A negative length is a huge one here.
+        if ((ulong)write.Length > (ulong)Capabilities.MaxWriteLength)
+            return FabricStatus.ProviderError;
+        if (!_regions.TryFind(write.LocalKey, write.LocalAddress, (ulong)write.Length, out descriptor))
+            return FabricStatus.LocalAccess;
+        // No region reaches past the end of the address space; a provider's own check may wrap around.
+        return write.RemoteAddress + (ulong)write.Length < write.RemoteAddress ? FabricStatus.RemoteAccess : FabricStatus.Ok;
+    }
+
+    /// <summary>Hands a slot's write to the provider; false when it takes none now. One it refuses for good is reported here.</summary>
+    private bool TryWrite(int slot, LibfabricRoute route, void* descriptor, bool more)
+    {
+        ref FabricWrite write = ref _writes[slot]->Write;
+        PeerNic peer = route.Peer;
+        if (peer.InFlight != 0 && write.Length > _traits.MaxBytesInFlight - peer.BytesInFlight)
+            return false;
+        WriteArguments* arguments = _arguments;
+        arguments->Local.iov_base = (void*)write.LocalAddress;
+        arguments->Local.iov_len = (nuint)write.Length;
+        arguments->Descriptor = descriptor;
+        arguments->Remote.addr = write.RemoteAddress;
+        arguments->Remote.len = (nuint)write.Length;
+        arguments->Remote.key = write.RemoteKey;
+        if (write.Length == 0)
+        {
+            // Providers check the target of an empty write too: it goes to the region the peer's address names.
+            arguments->Local.iov_base = _signal.Pointer;
+            arguments->Descriptor = _signalDescriptor;
+            arguments->Remote.addr = peer.Address.SignalBase;
+            arguments->Remote.key = peer.Address.SignalKey;
+        }
+
+        arguments->Message.addr = peer.FiAddress;
+        arguments->Message.context = &_writes[slot]->Native;
+        arguments->Message.data = write.Immediate;
+        ulong flags = FI.FI_COMPLETION | _traits.WriteFlags;
+        if (write.Immediate != 0 || _traits.AlwaysImmediate)
+            flags |= FI.FI_REMOTE_CQ_DATA;
+        if (more)
+            flags |= FI.FI_MORE;
+        nint result = Calls.fi_writemsg(_nic.Ep, &arguments->Message, flags);
+        if (result == 0)
+        {
+            peer.InFlight++;
+            peer.BytesInFlight += write.Length;
+            return true;
+        }
+
+        if (result == -FI.FI_EAGAIN)
+            return false;
+        Report(FabricCompletionKind.Write, write.Context, route.Index, LibfabricErrors.StatusOf((int)-result), (int)-result);
+        _writes.Return(slot);
+        return true;
+    }
+
+    private bool FlushWrites(LibfabricRoute route)
+    {
+        while (route.WaitingWrites.TryPeek(out int slot))
+        {
+            ref FabricWrite write = ref _writes[slot]->Write;
+            FabricStatus status = Check(in write, route, out void* descriptor);
+            if (status != FabricStatus.Ok)
+            {
+                Report(FabricCompletionKind.Write, write.Context, route.Index, status, 0);
+                _writes.Return(slot);
+            }
+            else if (!TryWrite(slot, route, descriptor, more: false))
+            {
+                return false;
+            }
+
+            route.WaitingWrites.Dequeue();
+        }
+
+        return true;
+    }
+
+    /// <summary>A write the provider had has ended badly.</summary>
+    private void EndWrite(int slot, FabricStatus status, int code)
+    {
+        LibfabricRoute route = _writes.RouteOf(slot);
+        Report(FabricCompletionKind.Write, _writes[slot]->Write.Context, route.Index, status, code);
+        Retire(slot, route.Peer);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Retire(int slot, PeerNic peer)
+    {
+        peer.InFlight--;
+        peer.BytesInFlight -= _writes[slot]->Write.Length;
+        peer.Ended++;
+        _writes.Return(slot);
+        if (peer.References == 0)
+            ForgetIfUnused(peer);
+    }
+
+    private void PrepareArguments()
+    {
+        _arguments->Message.msg_iov = &_arguments->Local;
+        _arguments->Message.desc = &_arguments->Descriptor;
+        _arguments->Message.iov_count = 1;
+        _arguments->Message.rma_iov = &_arguments->Remote;
+        _arguments->Message.rma_iov_count = 1;
+    }
+
+    /// <summary>The arguments of fi_writemsg, which point at each other; filled anew for each write.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct WriteArguments
+    {
+        public fi_msg_rma Message;
+        public iovec Local;
+        public fi_rma_iov Remote;
+        public void* Descriptor;
+    }
+}

@@ -1,0 +1,88 @@
+using System.Runtime.InteropServices;
+using Garden.Interop.Libfabric.Native;
+
+namespace Garden.Interop.Libfabric;
+
+/// <summary>The memory registered with one NIC. A key is a row's index under a generation, so a stale one is noticed. Under the domain's lock.</summary>
+internal sealed unsafe class LocalRegions
+{
+    private const int IndexBits = 20;
+    private const ulong IndexMask = (1UL << IndexBits) - 1;
+    private readonly Queue<int> _free = new();
+    private Row[] _rows = new Row[16];
+    private int _used = 1;
+
+    /// <summary>How many regions are registered.</summary>
+    public int Count => _used - 1 - _free.Count;
+
+    public ulong Add(fid_mr* mr, nint address, long length)
+    {
+        if (!_free.TryDequeue(out int index))
+        {
+            if (_used > (int)IndexMask)
+                throw new FabricException($"All {IndexMask} regions of the NIC are in use; unregister some.");
+            index = _used++;
+            if (index == _rows.Length)
+                Array.Resize(ref _rows, 2 * index);
+        }
+
+        ref Row row = ref _rows[index];
+        row.Key = ((((row.Key | row.LastKey) >> IndexBits) + 1) << IndexBits) | (uint)index;
+        row.LastKey = row.Key;
+        row.Mr = mr;
+        row.Descriptor = mr->mem_desc;
+        row.Address = (ulong)address;
+        row.Length = (ulong)length;
+        return row.Key;
+    }
+
+    /// <summary>Takes a region out; null when the key names none.</summary>
+    public fid_mr* Remove(ulong key)
+    {
+        int index = (int)(key & IndexMask);
+        if (key == 0 || index >= _used || _rows[index].Key != key)
+            return null;
+        fid_mr* mr = _rows[index].Mr;
+        _rows[index] = new Row { LastKey = key };
+        _free.Enqueue(index);
+        return mr;
+    }
+
+    /// <summary>Takes any region out; null when there is none left.</summary>
+    public fid_mr* RemoveAny()
+    {
+        for (int i = 1; i < _used; i++)
+        {
+            if (_rows[i].Key != 0)
+                return Remove(_rows[i].Key);
+        }
+
+        return null;
+    }
+
+    /// <summary>True when the range lies inside the region, whose descriptor it gives.</summary>
+    public bool TryFind(ulong key, ulong address, ulong length, out void* descriptor)
+    {
+        int index = (int)(key & IndexMask);
+        descriptor = null;
+        if (index >= _used)
+            return false;
+        ref Row row = ref _rows[index];
+        ulong offset = address - row.Address;
+        if (row.Key != key || key == 0 || offset > row.Length || length > row.Length - offset)
+            return false;
+        descriptor = row.Descriptor;
+        return true;
+    }
+
+    [StructLayout(LayoutKind.Auto)]
+    private struct Row
+    {
+        public ulong Key;
+        public ulong LastKey;
+        public ulong Address;
+        public ulong Length;
+        public void* Descriptor;
+        public fid_mr* Mr;
+    }
+}

@@ -1,0 +1,31 @@
+namespace Garden.Interop.Libfabric;
+
+/// <summary>A remote NIC as one domain knows it: an entry of the address vector and what is under way to it. Under the domain's lock.</summary>
+internal sealed class PeerNic(string text, LibfabricAddress address, ulong fiAddress)
+{
+    /// <summary>The address as it was given.</summary>
+    public string Text { get; } = text;
+
+    public LibfabricAddress Address { get; } = address;
+
+    /// <summary>The entry in the address vector.</summary>
+    public ulong FiAddress { get; } = fiAddress;
+
+    /// <summary>Routes to it, and one more while it is known as a sender of messages.</summary>
+    public int References { get; set; }
+
+    /// <summary>Operations the provider has.</summary>
+    public int InFlight { get; set; }
+
+    /// <summary>Bytes of them.</summary>
+    public long BytesInFlight { get; set; }
+
+    /// <summary>Operations that have ended; while it grows, the peer lives.</summary>
+    public long Ended { get; set; }
+
+    /// <summary>True once it is known to be gone for good.</summary>
+    public bool IsGone { get; set; }
+
+    /// <summary>The process behind it where that can be watched, 0 elsewhere.</summary>
+    public int Process { get; set; }
+}
