@@ -1,6 +1,6 @@
+using Garden.Kernels.Compilation;
 using ILGPU;
 using ILGPU.Runtime.CPU;
-using Garden.Kernels.Compilation;
 
 namespace Garden.Kernels;
 
