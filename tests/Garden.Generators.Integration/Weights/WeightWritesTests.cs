@@ -21,7 +21,7 @@ public sealed class WeightWritesTests
         WeightMeshes<RowLengths> meshes = WeightMeshes<RowLengths>.Create();
         using WeightRoute route = meshes.Route(7, 1);
         Assert.True(route.StagingBytes > 0);
-        var regions = new RegionTable(8);
+        var regions = new RegionTable(32);
         WeightWrites plan = Plan(regions, route, meshes.TrainerBytes, route.StagingBytes, meshes.InferenceBytes);
         Validate(regions, plan);
         AssertRefused(regions, Plan(regions, route, 4096, route.StagingBytes, meshes.InferenceBytes), "source range");
