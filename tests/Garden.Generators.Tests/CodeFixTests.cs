@@ -35,6 +35,11 @@ public sealed class CodeFixTests
         ("[Garden.Experts.ExpertRouting(Experts = 8, TopK = 2, HiddenSize = 64, MaxTokens = 1)] partial struct R;", "Make 'R' partial"),
         await Fix("[Garden.Experts.ExpertRouting(Experts = 8, TopK = 2, HiddenSize = 64, MaxTokens = 1)] struct R;", "GRDN0030"));
 
+    [Fact]
+    public async Task Maps_are_fixed_too() => Assert.Equal(
+        ("[Garden.Weights.WeightShardMap(TrainerMesh = \"a=1\", InferenceMesh = \"a=1\"), Garden.Weights.WeightTensor(\"w\", 8)] partial struct M;", "Make 'M' partial"),
+        await Fix("[Garden.Weights.WeightShardMap(TrainerMesh = \"a=1\", InferenceMesh = \"a=1\"), Garden.Weights.WeightTensor(\"w\", 8)] struct M;", "GRDN0050"));
+
     [Theory]
     [InlineData("partial struct Transfer;")]
     [InlineData("partial struct L<T>;")]
