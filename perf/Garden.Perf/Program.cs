@@ -2,6 +2,7 @@ using System.CommandLine;
 using Garden.Perf;
 using Garden.Perf.Budgets;
 using Garden.Perf.Engine;
+using Garden.Perf.Fabric;
 using Garden.Perf.Kv;
 
 var json = new Option<bool>("--json") { Description = "One JSON object a row.", Recursive = true };
@@ -38,4 +39,4 @@ kv.SetAction(async (parse, _) =>
     await KvScenario.RunAsync(new Report(parse.GetValue(json)));
     return 0;
 });
-return await new RootCommand("garden-perf: measures Garden and prints each figure's ceiling beside it.") { engine, kv, BudgetsCommand.Create(json), json }.Parse(args).InvokeAsync();
+return await new RootCommand("garden-perf: measures Garden and prints each figure's ceiling beside it.") { engine, kv, FabricCommand.Create(json), BudgetsCommand.Create(json), json }.Parse(args).InvokeAsync();
