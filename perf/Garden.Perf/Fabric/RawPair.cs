@@ -82,12 +82,11 @@ internal sealed class RawPair : IWritePair
             limit.Count();
         }
 
-        while (true)
+        // In the engines' order: the end that has posted, then the other one.
+        while (to.Arrived < arrived)
         {
-            to.Poll();
-            if (to.Arrived >= arrived)
-                return;
             from.Poll();
+            to.Poll();
             limit.Count();
         }
     }
