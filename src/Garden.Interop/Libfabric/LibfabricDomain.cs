@@ -47,7 +47,7 @@ internal sealed unsafe partial class LibfabricDomain : IFabricDomain
     {
         _traits = traits;
         _tuning = tuning;
-        _where = $"{traits.Attributes.Provider} ({traits.Attributes.Domain})";
+        _where = traits.Where;
         _routeTimeout = (long)(tuning.RouteTimeout.TotalSeconds * Stopwatch.Frequency);
         Span<byte> id = stackalloc byte[sizeof(ulong)];
         RandomNumberGenerator.Fill(id);

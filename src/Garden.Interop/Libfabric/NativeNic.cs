@@ -32,7 +32,7 @@ internal sealed unsafe class NativeNic : IDisposable
     /// <exception cref="FabricException">A step failed; the message names it.</exception>
     public static NativeNic Open(fi_info* info, ProviderTraits traits, int completions, IReadOnlyList<EndpointOption> options)
     {
-        string where = $"{traits.Attributes.Provider} ({traits.Attributes.Domain})";
+        string where = traits.Where;
         var nic = new NativeNic();
         try
         {

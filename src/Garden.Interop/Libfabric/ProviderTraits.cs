@@ -10,6 +10,12 @@ internal sealed record ProviderTraits
 
     public required ProviderAttributes Attributes { get; init; }
 
+    /// <summary>What the NIC was opened on, where its domain's name does not say it.</summary>
+    public string? Place { get; init; }
+
+    /// <summary>The NIC in messages.</summary>
+    public string Where => $"{Attributes.Provider} ({Place ?? Attributes.Domain})";
+
     /// <summary>Flags of every write besides FI_COMPLETION.</summary>
     public ulong WriteFlags { get; init; }
 

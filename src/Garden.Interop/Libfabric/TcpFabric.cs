@@ -49,6 +49,6 @@ public sealed class TcpFabric : IFabric
         using ProviderQuery query = ProviderQuery.Begin("tcp");
         string? service = bind.Port == 0 ? null : bind.Port.ToString(CultureInfo.InvariantCulture);
         fi_info* info = query.Find(bind.Address.ToString(), service, $"tcp at {bind}");
-        return new LibfabricDomain(info, Decide(ProviderAttributes.Read(info)), _options, []);
+        return new LibfabricDomain(info, Decide(ProviderAttributes.Read(info)) with { Place = bind.ToString() }, _options, []);
     }
 }

@@ -23,8 +23,3 @@ public sealed class ShmConformanceTests : FabricConformance
 {
     protected override FabricHarness CreateHarness() => new ShmHarness();
 }
-
-public sealed class TinyQueueShmConformanceTests : FabricConformance
-{
-    protected override FabricHarness CreateHarness() => new ShmHarness(queueDepth: 16);
-}

@@ -57,10 +57,10 @@ internal sealed class TcpHarness(int queueDepth = 1024) : LibfabricHarness("tcp"
 }
 
 /// <summary>Shared memory.</summary>
-internal sealed class ShmHarness(int queueDepth = 1024) : LibfabricHarness("shm")
+internal sealed class ShmHarness() : LibfabricHarness("shm")
 {
     public override string AbsentAddress => "fi_shm://1:0:77#1.0";
 
     protected override IFabric Create(string name, int nics) =>
-        new ShmFabric(new ShmOptions { Nics = nics, QueueDepth = queueDepth, RouteTimeout = RouteTimeout });
+        new ShmFabric(new ShmOptions { Nics = nics, RouteTimeout = RouteTimeout });
 }
