@@ -66,6 +66,8 @@ internal static class PairedMeasurement
     /// <summary>How many operations take about as long as one sample is to last.</summary>
     private static long Calibrate(IWritePair pair, Workload workload)
     {
+        // The first one may have to connect.
+        pair.Write(workload, 1);
         for (long operations = 1; ; operations *= 2)
         {
             double seconds = Time(pair, workload, operations) * operations * workload.WritesPerOperation;
