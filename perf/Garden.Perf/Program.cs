@@ -2,6 +2,7 @@ using System.CommandLine;
 using Garden.Perf;
 using Garden.Perf.Budgets;
 using Garden.Perf.Engine;
+using Garden.Perf.Fabric;
 using Garden.Perf.Generators;
 using Garden.Perf.Gpu;
 using Garden.Perf.Kv;
@@ -46,4 +47,4 @@ generators.SetAction(parse =>
     GeneratorScenario.Run(new Report(parse.GetValue(json)), GeneratorCases.All);
     return 0;
 });
-return await new RootCommand("garden-perf: measures Garden and prints each figure's ceiling beside it.") { engine, kv, generators, GpuCommand.Create(), BudgetsCommand.Create(json), json }.Parse(args).InvokeAsync();
+return await new RootCommand("garden-perf: measures Garden and prints each figure's ceiling beside it.") { engine, kv, generators, FabricCommand.Create(json), GpuCommand.Create(), BudgetsCommand.Create(json), json }.Parse(args).InvokeAsync();
