@@ -2,6 +2,9 @@ using System.CommandLine;
 using Garden.Perf;
 using Garden.Perf.Budgets;
 using Garden.Perf.Engine;
+using Garden.Perf.Fabric;
+using Garden.Perf.Generators;
+using Garden.Perf.Gpu;
 using Garden.Perf.Kv;
 
 var json = new Option<bool>("--json") { Description = "One JSON object a row.", Recursive = true };
@@ -38,4 +41,10 @@ kv.SetAction(async (parse, _) =>
     await KvScenario.RunAsync(new Report(parse.GetValue(json)));
     return 0;
 });
-return await new RootCommand("garden-perf: measures Garden and prints each figure's ceiling beside it.") { engine, kv, BudgetsCommand.Create(json), json }.Parse(args).InvokeAsync();
+var generators = new Command("generators", "The source generators' time in a build and after a keystroke, at the size of real models.");
+generators.SetAction(parse =>
+{
+    GeneratorScenario.Run(new Report(parse.GetValue(json)), GeneratorCases.All);
+    return 0;
+});
+return await new RootCommand("garden-perf: measures Garden and prints each figure's ceiling beside it.") { engine, kv, generators, FabricCommand.Create(json), GpuCommand.Create(), BudgetsCommand.Create(json), json }.Parse(args).InvokeAsync();

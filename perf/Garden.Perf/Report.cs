@@ -6,6 +6,28 @@ namespace Garden.Perf;
 /// <summary>Prints a row a scenario: one JSON object a line, or name and values aligned.</summary>
 internal sealed class Report(bool json)
 {
+    private string _header = "";
+
+    /// <summary>A row of a table whose columns are the values' names; a new header when they change.</summary>
+    public void Line(string scenario, params (string Name, object Value)[] values)
+    {
+        if (json)
+        {
+            Row(scenario, values);
+            return;
+        }
+
+        string header = string.Join("  ", values.Select(static value => value.Name));
+        if (header != _header)
+        {
+            Console.WriteLine();
+            Console.WriteLine(header);
+        }
+
+        _header = header;
+        Console.WriteLine(string.Join("  ", values.Select(static value => (value.Value is double number ? $"{number:0.###}" : $"{value.Value}").PadLeft(value.Name.Length))));
+    }
+
     public void Row(string scenario, params (string Name, object Value)[] values)
     {
         if (json)

@@ -23,6 +23,11 @@ internal static class CommandLine
         var chunk = new Option<int>("--chunk") { Description = "Tokens per prefill chunk, 0 for whole prompts.", DefaultValueFactory = _ => 8192 };
         var inFlight = new Option<int>("--in-flight") { Description = "Requests the decoder has under way at once.", DefaultValueFactory = _ => 2 };
         var seed = new Option<int>("--seed") { Description = "Seed of the generated requests, the data and the page pools.", DefaultValueFactory = _ => 1 };
+        var fabric = new Option<FabricName>("--fabric") { Description = "Loopback (this process), Tcp or Shm (two processes; libfabric must be installed)." };
+        var role = new Option<Role>("--role") { Description = "Both, or one side of two processes that are started by hand: Prefill or Decode." };
+        var rendezvous = new Option<string?>("--rendezvous") { Description = "Prefill: publish the engine's address at file:PATH or ADDRESS:PORT." };
+        var peer = new Option<string?>("--peer") { Description = "Decode: the prefill engine's address as it prints it, or where it publishes it." };
+        var bind = new Option<string[]>("--bind") { Description = "Tcp: this side's local addresses, one a NIC; 127.0.0.1 and on by default.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
         RequireRange(requests, 1, 1_000_000);
         RequireRange(layers, 1, 1_000);
         RequireRange(nics, 1, 8);
@@ -30,9 +35,9 @@ internal static class CommandLine
         RequireRange(chunk, 0, int.MaxValue);
         RequireRange(inFlight, 1, 64);
 
-        var command = new RootCommand("Streams KV caches from a prefill engine to a decode engine in this process, layer by layer, and verifies every byte.")
+        var command = new RootCommand("Streams KV caches from a prefill engine to a decode engine, in this process or another, layer by layer, and verifies every byte.")
         {
-            requests, trace, realtime, layers, nics, reorder, corrupt, json, layerTime, placement, chunk, inFlight, seed,
+            requests, trace, realtime, layers, nics, reorder, corrupt, json, layerTime, placement, chunk, inFlight, seed, fabric, role, rendezvous, peer, bind,
         };
         command.SetAction((parsed, cancellationToken) => run(
             new SampleOptions
@@ -50,6 +55,11 @@ internal static class CommandLine
                 ChunkTokens = parsed.GetValue(chunk),
                 InFlight = parsed.GetValue(inFlight),
                 Seed = parsed.GetValue(seed),
+                Fabric = parsed.GetValue(fabric),
+                Role = parsed.GetValue(role),
+                Rendezvous = parsed.GetValue(rendezvous),
+                Peer = parsed.GetValue(peer),
+                Bind = parsed.GetValue(bind)!,
             },
             cancellationToken));
         return command;

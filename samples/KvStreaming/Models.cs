@@ -6,6 +6,12 @@ namespace KvStreaming;
 [KvPageLayout(Element = KvElement.BFloat16, Layers = 61, LatentSize = 512 + 64, TokensPerPage = 64)]
 public partial struct DeepSeekV3
 {
+    /// <summary>What the run's report calls it.</summary>
+    public const string Name = "DeepSeek-V3";
+
+    /// <summary>The message channels of its streams: this one and the next. One engine serves several models.</summary>
+    public const ushort Channel = 10;
+
     /// <summary>What goes to the decoder last: one hidden state in bfloat16.</summary>
     public const int TailBytes = 7168 * 2;
 }
@@ -14,6 +20,12 @@ public partial struct DeepSeekV3
 [KvPageLayout(Element = KvElement.BFloat16, Layers = 80, KvHeads = 8, HeadSize = 128, TokensPerPage = 64, TensorParallel = 8)]
 public partial struct Llama70B
 {
+    /// <summary>What the run's report calls it.</summary>
+    public const string Name = "Llama-3-70B TP8";
+
+    /// <summary>The message channels of its streams: this one and the next.</summary>
+    public const ushort Channel = 12;
+
     /// <summary>What goes to the decoder last: one hidden state in bfloat16.</summary>
     public const int TailBytes = 8192 * 2;
 }

@@ -1,8 +1,10 @@
+using Garden;
 using KvStreaming;
 
 const int Interrupted = 130;
 const int WrongData = 1;
 const int Usage = 2;
+const int Failed = 3;
 const int DefaultRequests = 64;
 
 using var interrupt = new CancellationTokenSource();
@@ -22,6 +24,11 @@ catch (UsageException exception)
     Console.Error.WriteLine(exception.Message);
     return Usage;
 }
+catch (Exception exception) when (exception is GardenException or TimeoutException)
+{
+    Console.Error.WriteLine(exception.Message);
+    return Failed;
+}
 catch (OperationCanceledException) when (interrupt.IsCancellationRequested)
 {
     Console.Error.WriteLine("Interrupted.");
@@ -33,15 +40,22 @@ static async Task<int> RunAsync(SampleOptions options, CancellationToken cancell
     IReadOnlyList<PromptRequest> requests = options.Trace is { } trace
         ? TraceReader.Read(trace, options.Requests)
         : new RequestGenerator(options.Seed).Generate(options.Requests ?? DefaultRequests);
-    Console.WriteLine($"seed {options.Seed}, {options.EffectiveLayers} layers, {options.Nics} NICs, {(options.ReorderSeed is { } reorder ? $"out of order with seed {reorder}" : "in order")}, {Summary.Name(options.Placement)} pools");
+    options.Validate();
+    if (options.Role == Role.Prefill)
+    {
+        await PrefillProcess.RunAsync(options, requests, cancellationToken);
+        return 0;
+    }
+
+    Console.WriteLine($"seed {options.Seed}, {options.EffectiveLayers} layers, {options.Fabric}, {options.Nics} NICs, {(options.ReorderSeed is { } reorder ? $"out of order with seed {reorder}" : "in order")}, {Summary.Name(options.Placement)} pools");
     double memcpy = MemcpyCeiling.Measure();
 
-    ModelResult[] results =
+    ModelResult[] results = options.Fabric != FabricName.Loopback ? await DecodeProcess.RunAsync(options, requests, cancellationToken) :
     [
-        await ProgressReport.RunAsync("DeepSeek-V3", requests.Count, progress =>
-            StreamingJob.RunAsync<DeepSeekV3, DeepSeekV3.Transfer>("DeepSeek-V3", DeepSeekV3.TailBytes, options, requests, progress, cancellationToken)),
-        await ProgressReport.RunAsync("Llama-3-70B TP8", requests.Count, progress =>
-            StreamingJob.RunAsync<Llama70B, Llama70B.Transfer>("Llama-3-70B TP8", Llama70B.TailBytes, options, requests, progress, cancellationToken)),
+        await ProgressReport.RunAsync(DeepSeekV3.Name, requests.Count, progress => StreamingJob.RunAsync<DeepSeekV3, DeepSeekV3.Transfer>(
+            DeepSeekV3.Name, DeepSeekV3.TailBytes, DeepSeekV3.Channel, options, requests, progress, cancellationToken)),
+        await ProgressReport.RunAsync(Llama70B.Name, requests.Count, progress => StreamingJob.RunAsync<Llama70B, Llama70B.Transfer>(
+            Llama70B.Name, Llama70B.TailBytes, Llama70B.Channel, options, requests, progress, cancellationToken)),
     ];
 
     var all = Summary.Of(results, memcpy);

@@ -31,6 +31,32 @@ internal sealed record SampleOptions
 
     public int Seed { get; init; } = 1;
 
+    public FabricName Fabric { get; init; }
+
+    public Role Role { get; init; }
+
+    /// <summary>Where the prefill process publishes its address: "file:PATH" or "ADDRESS:PORT".</summary>
+    public string? Rendezvous { get; init; }
+
+    /// <summary>The prefill engine's address, or where it is published.</summary>
+    public string? Peer { get; init; }
+
+    /// <summary>Local addresses for tcp, one a NIC; none: 127.0.0.1, 127.0.0.2, …</summary>
+    public string[] Bind { get; init; } = [];
+
     /// <summary>Small enough for two cores and a few GiB: a trace's longest request has 120 633 tokens.</summary>
     public int EffectiveLayers => Layers ?? (Trace is null ? 8 : 4);
+
+    /// <summary>Refuses what does not go together.</summary>
+    public void Validate()
+    {
+        if (Fabric == FabricName.Loopback && (Role != Role.Both || Peer is not null || Rendezvous is not null || Bind.Length > 0))
+            throw new UsageException("--role, --peer, --rendezvous and --bind are for two processes; add --fabric tcp or shm.");
+        if (Fabric != FabricName.Loopback && ReorderSeed is not null)
+            throw new UsageException("--reorder is an option of the loopback fabric; no other one reorders on purpose.");
+        if (Role == Role.Decode && Peer is null)
+            throw new UsageException("--role decode needs --peer: the address the prefill process prints, or the place where it publishes it.");
+        if (Role != Role.Decode && Peer is not null)
+            throw new UsageException("--peer is the prefill side's address and for --role decode.");
+    }
 }

@@ -23,9 +23,17 @@ public static class LayoutCases
         Of<PageMajorHndTp8>(),
         Of<InterleavedTp16>(),
         Of<OneTokenTp4>(),
+        Of<OneTokenHnd>(),
+        Of<FiveTokens>(),
         Of<OneLayerTp6>(),
         Of<SmallLatent>(),
         Of<SmallLatentPageMajor>(),
+        Of<TinyLatent>(),
+        Of<TinyHybrid>(),
+#if REAL_MODELS
+        Of<RealLlama70Tp8>(),
+        Of<RealQwen35>(),
+#endif
     ]);
 
     public static TheoryData<string> Names => [.. s_all.Keys];

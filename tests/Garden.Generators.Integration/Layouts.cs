@@ -58,6 +58,13 @@ public partial struct InterleavedTp16;
 [KvPageLayout(Element = KvElement.Float32, Layers = 1, KvHeads = 12, HeadSize = 2, TokensPerPage = 1, TensorParallel = 4)]
 public partial struct OneTokenTp4;
 
+/// <summary>Head-major by name only: with one token a page its bytes are those of the token-major order.</summary>
+[KvPageLayout(Element = KvElement.Float32, Layers = 1, KvHeads = 12, HeadSize = 2, TokensPerPage = 1, TensorParallel = 4, Axes = KvAxisOrder.Hnd)]
+public partial struct OneTokenHnd;
+
+[KvPageLayout(Element = KvElement.Float32, Layers = 1, KvHeads = 12, HeadSize = 2, TokensPerPage = 5, TensorParallel = 4)]
+public partial struct FiveTokens;
+
 [KvPageLayout(Element = KvElement.Float32, Layers = 1, KvHeads = 12, HeadSize = 2, TokensPerPage = 7, TensorParallel = 6, Axes = KvAxisOrder.Hnd)]
 public partial struct OneLayerTp6;
 

@@ -44,6 +44,8 @@ public static class PlanCases
         Of<Tp16ToTp2, InterleavedTp16, SeparateHndTp2>(),
         Of<Tp4ToTp6, OneTokenTp4, OneLayerTp6>(),
         Of<Tp6ToTp4, OneLayerTp6, OneTokenTp4>(),
+        Of<OneTokenHndToNhd, OneTokenHnd, FiveTokens>(),
+        Of<NhdToOneTokenHnd, FiveTokens, OneTokenHnd>(),
         Of<LatentTp2ToTp3, SmallLatent, SmallLatentPageMajor>(),
         Of<LatentTp3ToTp2, SmallLatentPageMajor, SmallLatent>(),
         Of<LongToPageMajor, LongRows, LongRowsPageMajor>(),

@@ -65,6 +65,12 @@ public partial struct Tp4ToTp6;
 [KvTransfer<OneLayerTp6, OneTokenTp4>]
 public partial struct Tp6ToTp4;
 
+[KvTransfer<OneTokenHnd, FiveTokens>]
+public partial struct OneTokenHndToNhd;
+
+[KvTransfer<FiveTokens, OneTokenHnd>]
+public partial struct NhdToOneTokenHnd;
+
 [KvTransfer<SmallLatent, SmallLatentPageMajor>]
 public partial struct LatentTp2ToTp3;
 

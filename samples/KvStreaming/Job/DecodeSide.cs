@@ -24,11 +24,12 @@ internal sealed class DecodeSide<TLayout, TTransfer> : IAsyncDisposable
     private readonly KvDecoder<TTransfer> _decoder;
     private bool _corrupted;
 
-    public DecodeSide(SampleOptions options, TransferEngine engine, int usablePages, int tailBytes, Measurements measurements)
+    public DecodeSide(SampleOptions options, TransferEngine engine, IReadOnlyList<PromptRequest> requests, int tailBytes, ushort channel, Measurements measurements)
     {
         _options = options;
         _measurements = measurements;
-        _pool = new KvPool<TLayout>(PageOrder.WithGuards(usablePages), options.EffectiveLayers);
+        // Room for the largest prompt and for resident prefixes.
+        _pool = new KvPool<TLayout>(PageOrder.WithGuards(StreamingJob.LargestPrompt<TLayout>(options, requests) * 5 / 2), options.EffectiveLayers);
         _pool.PoisonGuards();
         _pages = new KvPagePool(PageOrder.Create(_pool.Pages, options.Placement, options.Seed + 1));
         _region = engine.Register(_pool.Buffer);
@@ -39,6 +40,7 @@ internal sealed class DecodeSide<TLayout, TTransfer> : IAsyncDisposable
             PoolPages = _pool.Pages,
             PoolOffset = KvPool<TLayout>.GuardBytes,
             Tails = _tails.Region,
+            Channel = channel,
         });
     }
 

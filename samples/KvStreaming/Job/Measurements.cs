@@ -33,7 +33,10 @@ internal sealed class Measurements(int requests)
     /// <summary>The decoder has everything of a request.</summary>
     public void Delivered(int request)
     {
-        double microseconds = Stopwatch.GetElapsedTime(Volatile.Read(ref _lastLayerDone[request])).TotalMicroseconds;
+        // Another process computed it: its clock is not this one's.
+        if (Volatile.Read(ref _lastLayerDone[request]) is not (not 0 and var done))
+            return;
+        double microseconds = Stopwatch.GetElapsedTime(done).TotalMicroseconds;
         lock (_lock)
             _addedMicroseconds.Add(microseconds);
     }

@@ -13,8 +13,8 @@ internal sealed record ModelResult
 
     public required TimeSpan Elapsed { get; init; }
 
-    /// <summary>Writes posted to NICs, after coalescing and splitting.</summary>
-    public required long Writes { get; init; }
+    /// <summary>Writes posted to NICs, after coalescing and splitting; null when another process posted them.</summary>
+    public long? Writes { get; init; }
 
     public required IReadOnlyList<WritesPerRequest> Placements { get; init; }
 

@@ -15,7 +15,7 @@ internal sealed class PrefillSide<TLayout, TTransfer> : IAsyncDisposable
     private static readonly TimeSpan s_pageDeadline = TimeSpan.FromSeconds(60);
 
     private readonly SampleOptions _options;
-    private readonly Measurements _measurements;
+    private readonly Measurements? _measurements;
     private readonly WorkThread _compute = new("compute");
     private readonly KvPool<TLayout> _pool;
     private readonly KvPagePool _pages;
@@ -24,13 +24,14 @@ internal sealed class PrefillSide<TLayout, TTransfer> : IAsyncDisposable
     private readonly int _tailBytes;
     private readonly int _chunkPages;
 
-    public PrefillSide(SampleOptions options, TransferEngine engine, int usablePages, int tailBytes, Measurements measurements)
+    public PrefillSide(SampleOptions options, TransferEngine engine, IReadOnlyList<PromptRequest> requests, int tailBytes, ushort channel, Measurements? measurements = null)
     {
         _options = options;
         _measurements = measurements;
         _tailBytes = tailBytes;
         _chunkPages = options.ChunkTokens == 0 ? int.MaxValue : Math.Max(1, options.ChunkTokens / TLayout.TokensPerPage);
-        _pool = new KvPool<TLayout>(PageOrder.WithGuards(usablePages), options.EffectiveLayers);
+        // Room for the largest prompt and the next one's beginning.
+        _pool = new KvPool<TLayout>(PageOrder.WithGuards(StreamingJob.LargestPrompt<TLayout>(options, requests) * 5 / 4), options.EffectiveLayers);
         _pages = new KvPagePool(PageOrder.Create(_pool.Pages, options.Placement, options.Seed));
         _region = engine.Register(_pool.Buffer);
         _prefiller = new KvPrefiller<TTransfer>(engine, new KvPrefillerOptions
@@ -39,6 +40,7 @@ internal sealed class PrefillSide<TLayout, TTransfer> : IAsyncDisposable
             PoolPages = _pool.Pages,
             PoolOffset = KvPool<TLayout>.GuardBytes,
             MaxTailLength = tailBytes,
+            Channel = channel,
         });
     }
 
@@ -107,7 +109,7 @@ internal sealed class PrefillSide<TLayout, TTransfer> : IAsyncDisposable
                 break;
         }
 
-        _measurements.ComputeDone(tag.Request);
+        _measurements?.ComputeDone(tag.Request);
     }
 
     /// <summary>Waits for the rest of a layer's time without using the core.</summary>

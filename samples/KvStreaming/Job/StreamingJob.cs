@@ -5,56 +5,73 @@ using Garden.KvCache;
 
 namespace KvStreaming;
 
-/// <summary>One model's run: a prefill engine and a decode engine on one in-process network.</summary>
+/// <summary>One model's run.</summary>
 internal static class StreamingJob
 {
+    /// <summary>Both sides in this process, on a network of their own.</summary>
     public static async Task<ModelResult> RunAsync<TLayout, TTransfer>(
-        string model, int tailBytes, SampleOptions options, IReadOnlyList<PromptRequest> requests, Action<int> progress, CancellationToken cancellationToken)
+        string model, int tailBytes, ushort channel, SampleOptions options, IReadOnlyList<PromptRequest> requests, Action<int> progress, CancellationToken cancellationToken)
         where TLayout : unmanaged, IKvPageLayout<TLayout>
         where TTransfer : unmanaged, IKvTransfer<TTransfer>
     {
-        if (options.EffectiveLayers > TLayout.Layers)
-            throw new UsageException($"{model} has {TLayout.Layers} layers; --layers {options.EffectiveLayers} is more.");
-        int largest = requests.Max(request => (request.InputLength + TLayout.TokensPerPage - 1) / TLayout.TokensPerPage);
-        var measured = new Measurements(requests.Count);
         var network = new LoopbackNetwork();
-        await using TransferEngine prefillEngine = Build(network, "prefill", options);
-        await using TransferEngine decodeEngine = Build(network, "decode", options);
-        // Room for the largest prompt and the next one's beginning here, for resident prefixes there.
-        await using var prefill = new PrefillSide<TLayout, TTransfer>(options, prefillEngine, largest * 5 / 4, tailBytes, measured);
-        await using var decode = new DecodeSide<TLayout, TTransfer>(options, decodeEngine, largest * 5 / 2, tailBytes, measured);
+        var measured = new Measurements(requests.Count);
+        await using TransferEngine prefillEngine = Engines.OnLoopback(network, "prefill", options);
+        await using TransferEngine decodeEngine = Engines.OnLoopback(network, "decode", options);
+        await using var prefill = new PrefillSide<TLayout, TTransfer>(options, prefillEngine, requests, tailBytes, channel, measured);
         Peer prefiller = await decodeEngine.ConnectAsync(prefillEngine.Address, cancellationToken: cancellationToken);
-
-        long start = Stopwatch.GetTimestamp();
-        int served = 0;
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task prefilling = prefill.RunAsync();
-        Task decoding = decode.RunAsync(prefiller, requests, () => progress(Interlocked.Increment(ref served)), either.Token);
+        Task<ModelResult> decoding = DecodeAsync<TLayout, TTransfer>(model, tailBytes, channel, options, requests, decodeEngine, prefiller, progress, either.Token, measured);
         if (await Task.WhenAny(prefilling, decoding) == prefilling)
         {
             // The model loop only ends by itself when it failed: say why, not that the decoder waited in vain.
             await either.CancelAsync();
-            await decoding.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)decoding).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await prefilling;
         }
 
-        await decoding;
-        TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
+        return await decoding with { Writes = prefillEngine.Devices[0].GetStatistics().Sum(static nic => nic.Writes) };
+    }
+
+    /// <summary>The decode side alone; the prefiller is wherever the peer is.</summary>
+    public static async Task<ModelResult> DecodeAsync<TLayout, TTransfer>(
+        string model,
+        int tailBytes,
+        ushort channel,
+        SampleOptions options,
+        IReadOnlyList<PromptRequest> requests,
+        TransferEngine engine,
+        Peer prefiller,
+        Action<int> progress,
+        CancellationToken cancellationToken,
+        Measurements? measurements = null)
+        where TLayout : unmanaged, IKvPageLayout<TLayout>
+        where TTransfer : unmanaged, IKvTransfer<TTransfer>
+    {
+        Measurements measured = measurements ?? new Measurements(requests.Count);
+        await using var decode = new DecodeSide<TLayout, TTransfer>(options, engine, requests, tailBytes, channel, measured);
+        long start = Stopwatch.GetTimestamp();
+        int served = 0;
+        await decode.RunAsync(prefiller, requests, () => progress(Interlocked.Increment(ref served)), cancellationToken);
         return new ModelResult
         {
             Model = model,
             Layers = options.EffectiveLayers,
             LayersOfModel = TLayout.Layers,
             Measured = measured,
-            Elapsed = elapsed,
-            Writes = prefillEngine.Devices[0].GetStatistics().Sum(static nic => nic.Writes),
+            Elapsed = Stopwatch.GetElapsedTime(start),
             Placements = WritesStudy.Run<TLayout, TTransfer>(options, requests),
             LeakedPages = decode.LeakedPages,
         };
     }
 
-    private static TransferEngine Build(LoopbackNetwork network, string name, SampleOptions options) =>
-        TransferEngine.CreateBuilder()
-            .UseLoopback(network, new LoopbackOptions { Name = name, Nics = options.Nics, ReorderSeed = options.ReorderSeed })
-            .Build();
+    /// <summary>Pages of the largest prompt.</summary>
+    public static int LargestPrompt<TLayout>(SampleOptions options, IReadOnlyList<PromptRequest> requests)
+        where TLayout : unmanaged, IKvPageLayout<TLayout>
+    {
+        if (options.EffectiveLayers > TLayout.Layers)
+            throw new UsageException($"{typeof(TLayout).Name} has {TLayout.Layers} layers; --layers {options.EffectiveLayers} is more.");
+        return requests.Max(request => (request.InputLength + TLayout.TokensPerPage - 1) / TLayout.TokensPerPage);
+    }
 }

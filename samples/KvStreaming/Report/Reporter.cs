@@ -7,6 +7,7 @@ internal static class Reporter
 {
     private const int PlainWidth = 160;
     private const int MostErrors = 10;
+    private const string OtherProcess = "(prefill process)";
 
     public static void PrintTable(IReadOnlyList<ModelResult> results, double memcpy)
     {
@@ -26,7 +27,7 @@ internal static class Reporter
         Row(table, "verified bytes", columns, figures => $"{Size(figures.VerifiedBytes)} ({Percent(figures.VerifiedBytes, figures.Bytes)})");
         Row(table, "GB/s, with fill and verification", columns, figures => $"{figures.GbPerSecond:0.00}");
         Row(table, "memcpy of one core, GB/s", columns, figures => $"{figures.MemcpyGbPerSecond:0.00} (ratio {figures.OverMemcpy:0.00})");
-        Row(table, "writes per request", columns, figures => $"{figures.WritesPerRequest:N1}");
+        Row(table, "writes per request", columns, figures => $"{figures.WritesPerRequest?.ToString("N1") ?? OtherProcess}");
         Row(table, "  before coalescing", columns, figures => $"{figures.WritesPerRequestUncoalesced:N1}");
         foreach (Placement placement in Enum.GetValues<Placement>())
         {
@@ -37,8 +38,8 @@ internal static class Reporter
             })]);
         }
 
-        Row(table, "added time to first token, p50", columns, figures => $"{figures.AddedTtftP50Us:N0} µs");
-        Row(table, "added time to first token, p99", columns, figures => $"{figures.AddedTtftP99Us:N0} µs");
+        Row(table, "added time to first token, p50", columns, figures => Microseconds(figures.AddedTtftP50Us));
+        Row(table, "added time to first token, p99", columns, figures => Microseconds(figures.AddedTtftP99Us));
         Row(table, "prefix blocks resident", columns, figures => $"{figures.PrefixHitBlocks:N0} of {figures.PrefixBlocks:N0} ({Percent(figures.PrefixHitBlocks, figures.PrefixBlocks)})");
         Row(table, "leaked pages", columns, figures => $"{figures.LeakedPages}");
         AnsiConsole.Write(table);
@@ -55,6 +56,8 @@ internal static class Reporter
 
     private static void Row(Table table, string name, List<Summary> columns, Func<Summary, string> value) =>
         table.AddRow([name, .. columns.Select(value)]);
+
+    private static string Microseconds(double? value) => value is { } known ? $"{known:N0} µs" : OtherProcess;
 
     private static string Size(long bytes) => $"{bytes / (double)(1 << 30):0.00} GiB";
 

@@ -26,13 +26,13 @@ internal sealed record Summary
 
     public required double OverMemcpy { get; init; }
 
-    public required double WritesPerRequest { get; init; }
+    public required double? WritesPerRequest { get; init; }
 
     public required double WritesPerRequestUncoalesced { get; init; }
 
-    public required double AddedTtftP50Us { get; init; }
+    public required double? AddedTtftP50Us { get; init; }
 
-    public required double AddedTtftP99Us { get; init; }
+    public required double? AddedTtftP99Us { get; init; }
 
     public required long PrefixHitBlocks { get; init; }
 
@@ -63,10 +63,10 @@ internal sealed record Summary
             GbPerSecond = Math.Round(rate, 3),
             MemcpyGbPerSecond = Math.Round(memcpy, 3),
             OverMemcpy = Math.Round(rate / memcpy, 3),
-            WritesPerRequest = Math.Round((double)results.Sum(result => result.Writes) / Math.Max(1, requests), 1),
+            WritesPerRequest = results.Any(result => result.Writes is null) ? null : Math.Round((double)results.Sum(result => result.Writes!.Value) / Math.Max(1, requests), 1),
             WritesPerRequestUncoalesced = Math.Round((double)results.Sum(result => result.Measured.CanonicalWrites) / Math.Max(1, requests), 1),
-            AddedTtftP50Us = Math.Round(Percentile(added, 0.50), 1),
-            AddedTtftP99Us = Math.Round(Percentile(added, 0.99), 1),
+            AddedTtftP50Us = Percentile(added, 0.50),
+            AddedTtftP99Us = Percentile(added, 0.99),
             PrefixHitBlocks = results.Sum(result => result.Measured.HitBlocks),
             PrefixBlocks = results.Sum(result => result.Measured.Blocks),
             LeakedPages = results.Sum(result => result.LeakedPages),
@@ -77,7 +77,7 @@ internal sealed record Summary
 
     public static string Name(Placement placement) => JsonNamingPolicy.SnakeCaseLower.ConvertName(placement.ToString());
 
-    private static double Percentile(double[] sorted, double share) => sorted.Length == 0 ? 0 : sorted[(int)Math.Ceiling(share * sorted.Length) - 1];
+    private static double? Percentile(double[] sorted, double share) => sorted.Length == 0 ? null : Math.Round(sorted[(int)Math.Ceiling(share * sorted.Length) - 1], 1);
 }
 
 /// <summary>The last line of a run with <c>--json</c>.</summary>

@@ -1,11 +1,21 @@
+using System.Runtime.InteropServices;
+
 namespace Garden;
 
 /// <summary>
 /// What submitters touch of a worker. An object of its own: the worker writes its other fields all the time, and a submitter that
 /// read beside them would miss its cache on every request.
 /// </summary>
+/// <remarks>
+/// It is allocated behind the ring, whose last line is padding, and ends with padding of its own: what the heap puts next to it, the
+/// worker's table of transfers for one, is written with every request.
+/// </remarks>
 internal sealed unsafe class SubmissionPort(SubmissionRing ring, WorkerParker parker)
 {
+#pragma warning disable CS0169, IDE0051 // Never read: it keeps the next object off this one's cache line.
+    private readonly Padding _padding;
+#pragma warning restore CS0169, IDE0051
+
     /// <summary>Puts a validated plan into the ring; false when it is full. The plan was acquired; the worker releases it.</summary>
     public bool TryEnqueue<TPlan>(in TPlan plan, in PlanValidator validator, LaneRouting routing, int deadlineMilliseconds, TransferSource source)
         where TPlan : unmanaged, ITransferPlan<TPlan>
@@ -45,4 +55,7 @@ internal sealed unsafe class SubmissionPort(SubmissionRing ring, WorkerParker pa
         GC.KeepAlive(ring);
         return true;
     }
+
+    [StructLayout(LayoutKind.Explicit, Size = 128)]
+    private struct Padding;
 }

@@ -30,14 +30,16 @@ public sealed partial class TransferEngine
         var validator = new PlanValidator(Regions);
         TPlan.Validate(in plan, ref validator);
         int deadline = DeadlineMilliseconds(in options);
-        Worker worker = _workers[Math.Max(0, validator.Device)];
+        // Nothing of the worker itself is read here: its fields change all the time on another core, see SubmissionPort.
+        int device = Math.Max(0, validator.Device);
+        Worker worker = _workers[device];
         TPlan.Acquire(in plan);
         TransferSource? source = null;
         try
         {
             source = Sources.Rent(worker);
             short token = source.Version;
-            if (_ports[worker.Device].TryEnqueue(in plan, in validator, options.Routing, deadline, source))
+            if (_ports[device].TryEnqueue(in plan, in validator, options.Routing, deadline, source))
             {
                 transfer = new Transfer(source, token);
                 return true;

@@ -41,6 +41,9 @@ internal sealed class TransferSource : IValueTaskSource<TransferResult>, IThread
     /// <summary>The worker that runs the transfer, for cancellation.</summary>
     public Worker? Worker { get; set; }
 
+    /// <summary>True from the submission to the consumption of the result.</summary>
+    public bool IsRented { get; set; }
+
     /// <summary>True when this life of the source is still running; never throws, for the worker.</summary>
     public bool IsRunning(short token) => token == Version && Volatile.Read(ref _state) != Completed;
 

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Microsoft.Extensions.ObjectPool;
 
 namespace Garden;
@@ -11,7 +10,6 @@ internal sealed class TransferSources
     private readonly int _capacity;
     private TransferSource[] _table = new TransferSource[64];
     private int _count;
-    private PaddedCount _outstanding;
 
     public TransferSources(int capacity)
     {
@@ -20,22 +18,29 @@ internal sealed class TransferSources
         _pool = new DefaultObjectPool<TransferSource>(new Policy(this), capacity);
     }
 
-    /// <summary>Sources rented and not yet consumed: zero when every transfer was awaited, read or forgotten.</summary>
-    public long Outstanding => Volatile.Read(ref _outstanding.Value);
+    /// <summary>Sources rented and not yet consumed: zero when every transfer was awaited, read or forgotten. Counted when asked for, so that no request pays for it.</summary>
+    public long Outstanding
+    {
+        get
+        {
+            lock (_lock)
+                return _table.Take(_count).Count(static source => source.IsRented);
+        }
+    }
 
     public TransferSource this[int index] => Volatile.Read(ref _table)[index];
 
     public TransferSource Rent(Worker worker)
     {
         TransferSource source = _pool.Get();
-        Interlocked.Increment(ref _outstanding.Value);
         source.Worker = worker;
+        source.IsRented = true;
         return source;
     }
 
     public void Return(TransferSource source)
     {
-        Interlocked.Decrement(ref _outstanding.Value);
+        source.IsRented = false;
         _pool.Return(source);
     }
 
@@ -56,14 +61,6 @@ internal sealed class TransferSources
             _table[_count++] = source;
             return source;
         }
-    }
-
-    /// <summary>Submitters write it with every request; the worker reads the table beside it with every completion.</summary>
-    [StructLayout(LayoutKind.Explicit, Size = 256)]
-    private struct PaddedCount
-    {
-        [FieldOffset(128)]
-        public long Value;
     }
 
     private sealed class Policy(TransferSources owner) : PooledObjectPolicy<TransferSource>

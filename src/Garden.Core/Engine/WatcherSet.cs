@@ -11,6 +11,9 @@ namespace Garden;
 internal sealed unsafe class WatcherSet
 {
     private const int LineBytes = 64;
+
+    /// <summary>Values have pages of their own: a device pins them whole, and must not pin its neighbours on the heap.</summary>
+    private const int PageBytes = 4096;
     private readonly Lock _lock = new();
     private readonly Queue<int> _free = new();
     private readonly byte* _values;
@@ -23,7 +26,7 @@ internal sealed unsafe class WatcherSet
     public WatcherSet(int capacity, WorkerParker parker)
     {
         _watchers = new ProgressWatcher?[capacity];
-        _values = (byte*)NativeMemory.AlignedAlloc((nuint)capacity * LineBytes, LineBytes);
+        _values = (byte*)NativeMemory.AlignedAlloc((((nuint)capacity * LineBytes) + PageBytes - 1) & ~(nuint)(PageBytes - 1), PageBytes);
         _parker = parker;
     }
 

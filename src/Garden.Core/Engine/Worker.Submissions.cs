@@ -212,25 +212,27 @@ internal sealed unsafe partial class Worker
         Append(first, ref _scatterHead, ref _scatterTail);
     }
 
+    /// <summary>One batch of writes, from as many transfers as it takes: a turn may cost system calls, which short ones share.</summary>
     private bool RunQueue(ref int head, ref int tail)
     {
-        while (head >= 0)
+        long writes = 0;
+        while (head >= 0 && writes < BatchSize)
         {
             int index = head;
             TransferRecord* record = _records[index];
             bool stopping = (record->Flags & TransferFlags.Stopping) != 0;
             long before = record->Writes;
             if (!stopping && !AdvanceTurn(index, record))
-                return record->Writes != before;
+                return writes != 0 || record->Writes != before;
+            if (!stopping)
+                writes += Math.Max(1, record->Writes - before);
             head = record->Next;
             if (head < 0)
                 tail = -1;
             record->Flags &= ~TransferFlags.Queued;
             TryFinish(index, record);
-            if (!stopping)
-                return true;
         }
 
-        return false;
+        return writes != 0;
     }
 }

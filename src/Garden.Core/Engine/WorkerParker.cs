@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using Garden.Fabric;
 
 namespace Garden;
@@ -19,7 +20,7 @@ internal sealed class WorkerParker : IWorkerSignal, IDisposable
 
     private readonly DescriptorWait? _descriptors = OperatingSystem.IsLinux() ? new DescriptorWait() : null;
     private readonly ManualResetEventSlim? _event = OperatingSystem.IsLinux() ? null : new ManualResetEventSlim(false, spinCount: 0);
-    private int _state;
+    private PaddedState _state;
 
     /// <summary>Worker, before it runs: ends parks when a descriptor becomes readable.</summary>
     public void Watch(int descriptor)
@@ -36,11 +37,11 @@ internal sealed class WorkerParker : IWorkerSignal, IDisposable
     public void Prepare()
     {
         _event?.Reset();
-        Interlocked.Exchange(ref _state, Parking);
+        Interlocked.Exchange(ref _state.Value, Parking);
     }
 
     /// <summary>Worker: there was work after all.</summary>
-    public void Cancel() => Interlocked.Exchange(ref _state, Awake);
+    public void Cancel() => Interlocked.Exchange(ref _state.Value, Awake);
 
     /// <summary>Worker: waits for a wake, at most so many stopwatch ticks. False, without having waited, when that is too short to park.</summary>
     public bool TryPark(long ticks)
@@ -50,7 +51,7 @@ internal sealed class WorkerParker : IWorkerSignal, IDisposable
             _descriptors!.Wait(ticks);
         else if (parks)
             _event!.Wait((int)Math.Min(int.MaxValue, ticks / (Stopwatch.Frequency / 1000)));
-        Interlocked.Exchange(ref _state, Awake);
+        Interlocked.Exchange(ref _state.Value, Awake);
         return parks;
     }
 
@@ -64,7 +65,7 @@ internal sealed class WorkerParker : IWorkerSignal, IDisposable
     /// <summary>As <see cref="Wake"/>, for a producer whose publishing store was a full fence.</summary>
     public void WakeAfterFence()
     {
-        if (Volatile.Read(ref _state) != Parking || Interlocked.Exchange(ref _state, Awake) != Parking)
+        if (Volatile.Read(ref _state.Value) != Parking || Interlocked.Exchange(ref _state.Value, Awake) != Parking)
             return;
         if (_event is null)
             _descriptors!.Signal();
@@ -76,5 +77,13 @@ internal sealed class WorkerParker : IWorkerSignal, IDisposable
     {
         _descriptors?.Dispose();
         _event?.Dispose();
+    }
+
+    /// <summary>Submitters read it with every request; on the heap it lies beside the worker, whose fields change with every turn.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    private struct PaddedState
+    {
+        [FieldOffset(128)]
+        public int Value;
     }
 }

@@ -22,6 +22,7 @@ internal sealed class KvLayerPump<TTransfer>
     private SingleWrite _tail;
     private Transfer[] _transfers;
     private int _count;
+    private KvDrainTally _ended = new();
     private ulong _submitted;
     private ulong _last = ulong.MaxValue;
     private bool _stopped;
@@ -41,8 +42,11 @@ internal sealed class KvLayerPump<TTransfer>
     /// <summary>Why the pump stopped itself, or null.</summary>
     public Exception? Failure => _failure;
 
-    /// <summary>Transfers submitted so far. Complete and constant once <see cref="Quiescent"/> has completed.</summary>
+    /// <summary>Transfers submitted and not in <see cref="Ended"/>. Complete and constant once <see cref="Quiescent"/> has completed.</summary>
     public ReadOnlySpan<Transfer> Transfers => _transfers.AsSpan(0, _count);
+
+    /// <summary>How the transfers ended that were consumed on the way. Constant once <see cref="Quiescent"/> has completed.</summary>
+    public KvDrainTally Ended => _ended;
 
     public void UseSource(PageListHandle pages)
     {
@@ -129,9 +133,26 @@ internal sealed class KvLayerPump<TTransfer>
         }
 
         if (_count == _transfers.Length)
-            Array.Resize(ref _transfers, _count * 2);
+            ConsumeEnded();
         _transfers[_count++] = transfer;
         _submitted += steps;
         return true;
+    }
+
+    /// <summary>A long prompt in many chunks has more transfers than the engine: those that have ended are given back on the way.</summary>
+    private void ConsumeEnded()
+    {
+        int kept = 0;
+        foreach (Transfer transfer in Transfers)
+        {
+            if (transfer.IsCompleted)
+                _ended.Take(transfer);
+            else
+                _transfers[kept++] = transfer;
+        }
+
+        _count = kept;
+        if (kept > _transfers.Length / 2)
+            Array.Resize(ref _transfers, _transfers.Length * 2);
     }
 }

@@ -17,7 +17,18 @@ namespace Garden.KvCache;
 [AttributeUsage(AttributeTargets.Struct)]
 public sealed class KvPageLayoutAttribute : Attribute
 {
-    /// <summary>Element type.</summary>
+    /// <summary>
+    /// A Hugging Face <c>config.json</c> among the project's additional files, by its name or the end of its path
+    /// (<c>llama-3-70b/config.json</c>). What is not given here is taken from it: the layers that have pages (with
+    /// <c>layer_types</c> or <c>full_attention_interval</c> those that keep keys and values, so none for linear attention),
+    /// heads and head size, or the latent (<c>kv_lora_rank</c> + <c>qk_rope_head_dim</c>), and the element type.
+    /// </summary>
+    public string? Model { get; set; }
+
+    /// <summary>
+    /// Element type of the cache. With a <see cref="Model"/> the default is the file's <c>dtype</c>; since that speaks of the
+    /// weights, a cache of another type is no contradiction.
+    /// </summary>
     public KvElement Element { get; set; } = KvElement.BFloat16;
 
     /// <summary>Number of layers that hold pages.</summary>

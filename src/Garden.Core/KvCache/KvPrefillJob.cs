@@ -269,34 +269,23 @@ public sealed class KvPrefillJob<TTransfer> : IAsyncDisposable
 
     private async Task<KvDrain> AwaitTransfersAsync()
     {
-        bool complete = true;
-        byte lanes = 0;
-        Exception? failure = _pump.Failure;
+        KvDrainTally tally = _pump.Ended;
+        if (_pump.Failure is { } refused)
+            tally.Refuse(refused);
         int count = _pump.Transfers.Length;
         for (int i = 0; i < count; i++)
         {
             try
             {
-                lanes |= (await _pump.Transfers[i]).LanesUsed;
-            }
-            catch (TransferCanceledException cancelled)
-            {
-                lanes |= cancelled.Partial.LanesUsed;
-                failure ??= cancelled;
-            }
-            catch (TransferNotDrainedException notDrained)
-            {
-                complete = false;
-                failure = notDrained;
+                tally.Add(await _pump.Transfers[i]);
             }
             catch (Exception exception)
             {
-                lanes = byte.MaxValue;
-                failure ??= exception;
+                tally.Add(exception);
             }
         }
 
-        return new KvDrain(complete, lanes, failure);
+        return tally.Drain;
     }
 
     private static int LeastCommonMultiple(int left, int right)

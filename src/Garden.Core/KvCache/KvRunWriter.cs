@@ -7,8 +7,8 @@ namespace Garden.KvCache;
 /// Joins the canonical runs of a generated plan into as few writes as their order allows. Called by generated code.
 /// </summary>
 /// <remarks>
-/// One run is held back until the next one is seen: a write ends where the geometry ends it, never where the caller's
-/// span ends, so that the descriptors do not depend on the lengths of the spans they are written to.
+/// A run is first tried against the write before it, and only then needs room: a write ends where the geometry ends it, never where
+/// the caller's span ends, so that the descriptors do not depend on the lengths of the spans they are written to.
 /// </remarks>
 [EditorBrowsable(EditorBrowsableState.Never)]
 public ref struct KvRunWriter
@@ -17,14 +17,11 @@ public ref struct KvRunWriter
     private readonly RegionHandle _source;
     private readonly RegionHandle _destination;
     private readonly Immediate _immediate;
-    private readonly uint _mostUnits;
-    private long _sourceStart;
-    private long _destinationStart;
-    private long _length;
-    private uint _units;
+    private long _sourceEnd;
+    private long _destinationEnd;
     private int _written;
 
-    /// <summary>A writer for one call of <see cref="ITransferPlan{TSelf}.Expand"/>; the span must have room for one descriptor.</summary>
+    /// <summary>A writer for one call of <see cref="ITransferPlan{TSelf}.Expand"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public KvRunWriter(in KvTransferArguments arguments, Span<WriteDescriptor> descriptors)
     {
@@ -32,10 +29,8 @@ public ref struct KvRunWriter
         _source = arguments.Source;
         _destination = arguments.Destination;
         _immediate = arguments.Immediate;
-        // A user's number is counted once a run, so its runs are never joined.
-        _mostUnits = arguments.Immediate.IsNumber ? 0 : (uint)TransferUnits.MaxPerWrite;
-        // No run starts here, so nothing joins the run that is not there yet.
-        _sourceStart = -1;
+        // No run starts here, so nothing joins the write that is not there yet.
+        _sourceEnd = -1;
     }
 
     /// <summary>Descriptors written so far.</summary>
@@ -46,36 +41,27 @@ public ref struct KvRunWriter
     }
 
     /// <summary>
-    /// Joins a run of at least one byte and one unit to the run held back, or writes that one and holds this one. False
-    /// when that filled the span: this run was not taken and the expansion continues with it.
+    /// Joins a run of at least one byte and one unit to the last write, or begins a write with it. False when that needs a descriptor
+    /// and the span is full: this run was not taken and the expansion continues with it.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryAdd(long source, long destination, long length, uint units)
     {
-        if (source == _sourceStart + _length && destination == _destinationStart + _length && _units + units <= _mostUnits)
+        if (source == _sourceEnd && destination == _destinationEnd && TryJoin(ref _descriptors[_written - 1], length, units))
         {
-            _length += length;
-            _units += units;
+            _sourceEnd += length;
+            _destinationEnd += length;
             return true;
         }
 
-        if (_units != 0)
-        {
-            Write();
-            if (_written == _descriptors.Length)
-                return false;
-        }
-
-        _sourceStart = source;
-        _destinationStart = destination;
-        _length = length;
-        _units = units;
-        return true;
+        _sourceEnd = source + length;
+        _destinationEnd = destination + length;
+        return TryAddApart(source, destination, length, units);
     }
 
     /// <summary>
-    /// Writes a run of a plan whose geometry never lets two of them touch, so that none is held back and compared. False when
-    /// the span is full: this run was not taken and the expansion continues with it. Not to be mixed with <see cref="TryAdd"/>.
+    /// Writes a run that is known not to touch the one before it, so that nothing is compared. False when the span is full: this
+    /// run was not taken and the expansion continues with it. Not to be mixed with <see cref="TryAdd"/>.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryAddApart(long source, long destination, long length, uint units)
@@ -86,17 +72,14 @@ public ref struct KvRunWriter
         return true;
     }
 
-    /// <summary>Writes the run held back, for which there is always room, and returns the number of descriptors.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int Finish()
+    // Static: an instance method that is not inlined would keep the writer's fields in memory.
+    private static bool TryJoin(ref WriteDescriptor last, long length, uint units)
     {
-        if (_units != 0)
-            Write();
-        return _written;
+        // A user's number is counted once a run, so its runs are never joined.
+        if (last.Immediate.IsNumber || last.Units + units > TransferUnits.MaxPerWrite)
+            return false;
+        last.Length += length;
+        last.Units += units;
+        return true;
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Write() =>
-        _descriptors[_written++] = WriteDescriptor.Create(
-            _source, _sourceStart, _destination, _destinationStart, _length, _immediate, _units);
 }

@@ -11,14 +11,33 @@ internal static class Fnv1a
     {
         ulong hash = Basis;
         foreach (int value in values)
-        {
-            for (int shift = 0; shift < 32; shift += 8)
-                hash = unchecked((hash ^ (byte)(value >> shift)) * Prime);
-        }
-
+            hash = Add(hash, value);
         return hash;
     }
 
     /// <summary>The hash of the text, each character as four little-endian bytes.</summary>
-    public static ulong Of(string text) => Of(text.Select(c => (int)c).ToArray());
+    public static ulong Of(string text) => Add(Basis, text);
+
+    /// <summary>The hash of the texts, each followed by a character that no text has.</summary>
+    public static ulong Of(IEnumerable<string> texts)
+    {
+        ulong hash = Basis;
+        foreach (string text in texts)
+            hash = Add(Add(hash, text), -1);
+        return hash;
+    }
+
+    private static ulong Add(ulong hash, string text)
+    {
+        foreach (char c in text)
+            hash = Add(hash, c);
+        return hash;
+    }
+
+    private static ulong Add(ulong hash, int value)
+    {
+        for (int shift = 0; shift < 32; shift += 8)
+            hash = unchecked((hash ^ (byte)(value >> shift)) * Prime);
+        return hash;
+    }
 }

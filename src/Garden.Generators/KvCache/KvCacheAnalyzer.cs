@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Garden.Generators.ModelFiles;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
 using Microsoft.CodeAnalysis.Diagnostics;
@@ -20,6 +21,8 @@ public sealed class KvCacheAnalyzer : DiagnosticAnalyzer
         KvCacheDiagnostics.Side,
         KvCacheDiagnostics.Pair,
         KvCacheDiagnostics.Option,
+        KvCacheDiagnostics.Field,
+        .. ModelFileDiagnostics.All,
     ];
 
     /// <inheritdoc/>
@@ -55,15 +58,9 @@ public sealed class KvCacheAnalyzer : DiagnosticAnalyzer
         AnalyzeTarget(context, type, KvMetadata.LayoutMembers);
         if (KvMetadata.Read(attribute) is not { } declaration)
             return;
-        KvLayoutRules.TryCreate(declaration, out IReadOnlyList<KvViolation> violations);
-        var syntax = attribute.ApplicationSyntaxReference?.GetSyntax(context.CancellationToken) as AttributeSyntax;
-        foreach (KvViolation violation in violations)
-        {
-            SyntaxNode? argument = syntax?.ArgumentList?.Arguments
-                .FirstOrDefault(a => a.NameEquals?.Name.Identifier.ValueText == violation.Argument);
-            Location? location = (argument ?? syntax)?.GetLocation();
-            context.ReportDiagnostic(Diagnostic.Create(KvCacheDiagnostics.Of(violation.Id), location, violation.Values));
-        }
+        KvLayoutRules.TryCreate(declaration, ConfigsOf(context), out IReadOnlyList<RuleViolation> violations);
+        foreach (RuleViolation violation in violations)
+            context.ReportDiagnostic(violation.At(attribute, KvCacheDiagnostics.Of(violation.Id), context.CancellationToken));
     }
 
     private static void AnalyzeTransfer(SymbolAnalysisContext context, INamedTypeSymbol type, AttributeData attribute)
@@ -76,15 +73,14 @@ public sealed class KvCacheAnalyzer : DiagnosticAnalyzer
             return;
         }
 
-        KvLayout? source = KvMetadata.LayoutOf(from, context.CancellationToken);
-        KvLayout? destination = KvMetadata.LayoutOf(to, context.CancellationToken);
+        KvLayout? source = LayoutOf(context, from), destination = LayoutOf(context, to);
         if (source is null)
             context.ReportDiagnostic(Diagnostic.Create(KvCacheDiagnostics.Side, ArgumentAt(0), from.Name));
         if (destination is null)
             context.ReportDiagnostic(Diagnostic.Create(KvCacheDiagnostics.Side, ArgumentAt(1), to.Name));
         if (source is null || destination is null)
             return;
-        foreach (KvViolation violation in KvLayoutRules.CheckPair(source, destination))
+        foreach (RuleViolation violation in KvLayoutRules.CheckPair(source, destination))
         {
             context.ReportDiagnostic(
                 Diagnostic.Create(KvCacheDiagnostics.Pair, ArgumentAt(1), [.. violation.Values, from.Name, to.Name]));
@@ -97,9 +93,18 @@ public sealed class KvCacheAnalyzer : DiagnosticAnalyzer
         }
     }
 
+    private static KvLayout? LayoutOf(SymbolAnalysisContext context, ITypeSymbol type) =>
+        KvMetadata.DeclarationOf(type, context.Compilation.Assembly, context.CancellationToken) is { } declaration
+            ? KvLayoutRules.TryCreate(declaration, ConfigsOf(context), out _)
+            : null;
+
+    private static IEnumerable<ModelFile<ModelConfig>> ConfigsOf(SymbolAnalysisContext context) =>
+        ModelFileProvider.Configs(context.Options, context.CancellationToken);
+
     private static void AnalyzeTarget(SymbolAnalysisContext context, INamedTypeSymbol type, HashSet<string> members)
     {
         if (TargetTypeRules.Check(type, members, context.CancellationToken) is { } reason)
             context.ReportDiagnostic(Diagnostic.Create(KvCacheDiagnostics.TargetType, type.Locations[0], type.Name, reason));
+        KernelVisibleFields.Report(context, type, KvCacheDiagnostics.Field);
     }
 }

@@ -1,3 +1,4 @@
+using Garden.Generators.ModelFiles;
 using Microsoft.CodeAnalysis;
 
 namespace Garden.Generators.KvCache;
@@ -37,6 +38,10 @@ internal static class KvCacheDiagnostics
     public static readonly DiagnosticDescriptor Option = Create(
         "GRDN0008", "An option has a value that is not supported", "{0} is not a value of {1}; use one of {2}");
 
+    public static readonly DiagnosticDescriptor Field = KernelVisibleFields.Create("GRDN0009", Category);
+
+    private const string Category = "Garden.KvCache";
+
     public static DiagnosticDescriptor Of(string id) => id switch
     {
         "GRDN0002" => Dimension,
@@ -45,15 +50,9 @@ internal static class KvCacheDiagnostics
         "GRDN0005" => Size,
         "GRDN0007" => Pair,
         "GRDN0008" => Option,
+        _ when ModelFileDiagnostics.Of(id) is { } rule => rule,
         _ => throw new ArgumentOutOfRangeException(nameof(id), id, "Not a rule of layouts."),
     };
 
-    private static DiagnosticDescriptor Create(string id, string title, string message) => new(
-        id,
-        title,
-        message,
-        "Garden.KvCache",
-        DiagnosticSeverity.Error,
-        isEnabledByDefault: true,
-        helpLinkUri: HelpLinks.Of(id));
+    private static DiagnosticDescriptor Create(string id, string title, string message) => ErrorRule.Create(id, Category, title, message);
 }

@@ -41,8 +41,8 @@ internal sealed record KvLayout(
 
     public long BytesPerToken => PlaneCount * LocalKvHeads * RowBytes;
 
-    /// <summary>Bytes from one token to the next inside a plane.</summary>
-    public long TokenStride => Axes == Nhd ? LocalKvHeads * RowBytes : RowBytes;
+    /// <summary>Bytes from one token to the next inside a plane; a page of one token is as long as the token in either axis order.</summary>
+    public long TokenStride => ReadsAs(Nhd) ? LocalKvHeads * RowBytes : RowBytes;
 
     /// <summary>Bytes from one head to the next inside a plane.</summary>
     public long HeadStride => Axes == Nhd ? RowBytes : TokensPerPage * RowBytes;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Garden.Generators.ModelFiles;
 
 namespace Garden.Generators.KvCache;
 
@@ -6,11 +7,19 @@ namespace Garden.Generators.KvCache;
 internal static class KvLayoutRules
 {
     /// <summary>The valid layout of a declaration, or null and what is wrong with it.</summary>
-    public static KvLayout? TryCreate(KvLayoutDeclaration declaration, out IReadOnlyList<KvViolation> violations)
+    /// <param name="declaration">What is written.</param>
+    /// <param name="configs">The configs that its <c>Model</c> may name; not looked at when it names none.</param>
+    /// <param name="violations">What is wrong; empty when nothing is.</param>
+    public static KvLayout? TryCreate(
+        KvLayoutDeclaration declaration, IEnumerable<ModelFile<ModelConfig>> configs, out IReadOnlyList<RuleViolation> violations)
     {
-        var found = new List<KvViolation>();
+        var found = new List<RuleViolation>();
+        if (declaration.Model is not null)
+            declaration = KvModelRules.Complete(declaration, configs, found);
         CheckOptions(declaration, found);
-        CheckDimensions(declaration, found);
+        // What a model file should have told and did not is missing already.
+        if (!found.Any(violation => violation.Argument == "Model"))
+            CheckDimensions(declaration, found);
         violations = found;
         if (found.Count != 0)
             return null;
@@ -33,7 +42,7 @@ internal static class KvLayoutRules
     }
 
     /// <summary>What the two sides of a transfer must have in common and do not.</summary>
-    public static IEnumerable<KvViolation> CheckPair(KvLayout from, KvLayout to)
+    public static IEnumerable<RuleViolation> CheckPair(KvLayout from, KvLayout to)
     {
         if (from.Element != to.Element)
             yield return Differ("element type", KvLayout.ElementNames[from.Element], KvLayout.ElementNames[to.Element]);
@@ -46,12 +55,12 @@ internal static class KvLayoutRules
         if (from.HeadSize != to.HeadSize)
             yield return Differ(from.IsLatent && to.IsLatent ? "latent size" : "head size", Text(from.HeadSize), Text(to.HeadSize));
 
-        static KvViolation Differ(string what, string from, string to) => new("GRDN0007", null, what, from, to);
+        static RuleViolation Differ(string what, string from, string to) => new("GRDN0007", null, what, from, to);
 
         static string Planes(KvLayout layout) => layout.IsLatent ? "1 (latent)" : "2 (K and V)";
     }
 
-    private static void CheckOptions(KvLayoutDeclaration declaration, List<KvViolation> found)
+    private static void CheckOptions(KvLayoutDeclaration declaration, List<RuleViolation> found)
     {
         Check("Element", declaration.Element, "KvElement", KvLayout.ElementNames);
         Check("Planes", declaration.Planes, "KvPlanes", KvLayout.PlanesNames);
@@ -61,11 +70,11 @@ internal static class KvLayoutRules
         void Check(string name, int? value, string type, string[] names)
         {
             if (value is int given && (uint)given >= (uint)names.Length)
-                found.Add(new KvViolation("GRDN0008", name, Text(given), type, string.Join(", ", names)));
+                found.Add(new RuleViolation("GRDN0008", name, Text(given), type, string.Join(", ", names)));
         }
     }
 
-    private static void CheckDimensions(KvLayoutDeclaration declaration, List<KvViolation> found)
+    private static void CheckDimensions(KvLayoutDeclaration declaration, List<RuleViolation> found)
     {
         bool latent = declaration.LatentSize is not null || declaration.Planes == KvLayout.Latent;
         Check("Layers", declaration.Layers, true);
@@ -77,25 +86,25 @@ internal static class KvLayoutRules
         if (declaration.LatentSize is int size && (declaration.KvHeads ?? declaration.HeadSize) is not null)
         {
             string heads = declaration.KvHeads is not null ? "KvHeads" : "HeadSize";
-            found.Add(new KvViolation("GRDN0004", "LatentSize", Text(size), heads, Text((declaration.KvHeads ?? declaration.HeadSize)!.Value)));
+            found.Add(new RuleViolation("GRDN0004", "LatentSize", Text(size), heads, Text((declaration.KvHeads ?? declaration.HeadSize)!.Value)));
         }
 
         void Check(string name, int? value, bool required)
         {
             if (value is null && required)
-                found.Add(new KvViolation("GRDN0002", null, name, "missing"));
+                found.Add(new RuleViolation("GRDN0002", null, name, "missing"));
             else if (value <= 0)
-                found.Add(new KvViolation("GRDN0002", name, name, Text(value.Value)));
+                found.Add(new RuleViolation("GRDN0002", name, name, Text(value.Value)));
         }
     }
 
-    private static void CheckHeads(KvLayout layout, List<KvViolation> found)
+    private static void CheckHeads(KvLayout layout, List<RuleViolation> found)
     {
         if (!layout.IsLatent && layout.KvHeads % layout.TensorParallel != 0 && layout.TensorParallel % layout.KvHeads != 0)
-            found.Add(new KvViolation("GRDN0003", "TensorParallel", Text(layout.KvHeads), Text(layout.TensorParallel)));
+            found.Add(new RuleViolation("GRDN0003", "TensorParallel", Text(layout.KvHeads), Text(layout.TensorParallel)));
     }
 
-    private static void CheckSize(KvLayout layout, List<KvViolation> found)
+    private static void CheckSize(KvLayout layout, List<RuleViolation> found)
     {
         // Decimals hold the product of any four dimensions exactly, for the comparison and for the message.
         decimal token = (decimal)layout.PlaneCount * layout.LocalKvHeads * layout.HeadSize * layout.ElementBytes;
@@ -108,7 +117,7 @@ internal static class KvLayoutRules
             Report("a page over all layers", page * layout.Layers, uint.MaxValue); // so that int.MaxValue of them fit a long
 
         void Report(string what, decimal bytes, long limit) => found.Add(
-            new KvViolation("GRDN0005", null, what, bytes.ToString(CultureInfo.InvariantCulture), limit.ToString(CultureInfo.InvariantCulture)));
+            new RuleViolation("GRDN0005", null, what, bytes.ToString(CultureInfo.InvariantCulture), limit.ToString(CultureInfo.InvariantCulture)));
     }
 
     private static string Text(int value) => value.ToString(CultureInfo.InvariantCulture);

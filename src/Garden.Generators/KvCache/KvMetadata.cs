@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.CodeAnalysis;
 
 namespace Garden.Generators.KvCache;
@@ -26,53 +27,61 @@ internal static class KvMetadata
     ];
 
     /// <summary>The arguments of the attribute; null when one of them does not compile, which is not for us to report.</summary>
-    public static KvLayoutDeclaration? Read(AttributeData attribute)
-    {
-        var values = new Dictionary<string, int>();
-        foreach (KeyValuePair<string, TypedConstant> argument in attribute.NamedArguments)
-        {
-            switch (argument.Value.Value)
-            {
-                case int value:
-                    values[argument.Key] = value;
-                    break;
-                case byte value:
-                    values[argument.Key] = value;
-                    break;
-                default:
-                    return null;
-            }
-        }
+    public static KvLayoutDeclaration? Read(AttributeData attribute) => AttributeArguments.Read(attribute) is { } arguments
+        ? new KvLayoutDeclaration(
+            arguments.Text("Model"),
+            arguments.Number("Element"),
+            arguments.Number("Layers"),
+            arguments.Number("KvHeads"),
+            arguments.Number("HeadSize"),
+            arguments.Number("LatentSize"),
+            arguments.Number("TokensPerPage"),
+            arguments.Number("Planes"),
+            arguments.Number("Axes"),
+            arguments.Number("PoolOrder"),
+            arguments.Number("TensorParallel"))
+        : null;
 
-        return new KvLayoutDeclaration(
-            Value("Element"),
-            Value("Layers"),
-            Value("KvHeads"),
-            Value("HeadSize"),
-            Value("LatentSize"),
-            Value("TokensPerPage"),
-            Value("Planes"),
-            Value("Axes"),
-            Value("PoolOrder"),
-            Value("TensorParallel"));
-
-        int? Value(string name) => values.TryGetValue(name, out int value) ? value : null;
-    }
-
-    /// <summary>The valid layout declared on a type, which may come from another assembly; null when it has none.</summary>
-    public static KvLayout? LayoutOf(ITypeSymbol type, CancellationToken cancellation)
+    /// <summary>
+    /// The layout declared on a type as far as the type tells; null when it tells nothing. A type of another assembly is
+    /// complete, and its model file is not at hand here, so its generated constants speak for it.
+    /// </summary>
+    public static KvLayoutDeclaration? DeclarationOf(ITypeSymbol type, IAssemblySymbol consumer, CancellationToken cancellation)
     {
         foreach (AttributeData attribute in type.GetAttributes())
         {
             if (attribute.AttributeClass is not { Name: "KvPageLayoutAttribute" } definition || definition.ToDisplayString() != LayoutAttribute)
                 continue;
-            return type is INamedTypeSymbol named
-                && TargetTypeRules.Check(named, LayoutMembers, cancellation) is null
-                && Read(attribute) is { } declaration
-                ? KvLayoutRules.TryCreate(declaration, out _)
-                : null;
+            if (type is not INamedTypeSymbol named || TargetTypeRules.Check(named, LayoutMembers, cancellation) is not null || !KernelVisibleFields.AllOf(named))
+                return null;
+            KvLayoutDeclaration? declaration = Read(attribute);
+            return declaration?.Model is not null && !SymbolEqualityComparer.Default.Equals(type.ContainingAssembly, consumer)
+                ? FromConstants(type)
+                : declaration;
         }
 
         return null;
+    }
+
+    private static KvLayoutDeclaration? FromConstants(ITypeSymbol type)
+    {
+        bool latent = Constant("Planes") == KvLayout.Latent;
+        var declaration = new KvLayoutDeclaration(
+            null,
+            Constant("Element"),
+            Constant("Layers"),
+            latent ? null : Constant("KvHeads"),
+            latent ? null : Constant("HeadSize"),
+            latent ? Constant("HeadSize") : null,
+            Constant("TokensPerPage"),
+            Constant("Planes"),
+            Constant("Axes"),
+            Constant("PoolOrder"),
+            Constant("TensorParallel"));
+        return declaration.Layers is null ? null : declaration;
+
+        int? Constant(string name) => type.GetMembers(name) is [IFieldSymbol { HasConstantValue: true, ConstantValue: { } value }]
+            ? Convert.ToInt32(value, CultureInfo.InvariantCulture)
+            : null;
     }
 }

@@ -1,5 +1,5 @@
+using Garden.Generators.ModelFiles;
 using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace Garden.Generators.KvCache;
 
@@ -7,18 +7,8 @@ namespace Garden.Generators.KvCache;
 [Generator(LanguageNames.CSharp)]
 public sealed partial class KvPageLayoutGenerator : IIncrementalGenerator
 {
-    internal const string ParseStep = "KvPageLayout.Parse";
-    internal const string ValidStep = "KvPageLayout.Valid";
-
     /// <inheritdoc/>
-    public void Initialize(IncrementalGeneratorInitializationContext context)
-    {
-        IncrementalValuesProvider<KvPageLayoutModel> models = context.SyntaxProvider
-            .ForAttributeWithMetadataName(KvMetadata.LayoutAttribute, static (node, _) => node is TypeDeclarationSyntax, Parse)
-            .WithTrackingName(ParseStep)
-            .Where(static model => model is not null)
-            .Select(static (model, _) => model!)
-            .WithTrackingName(ValidStep);
-        context.RegisterSourceOutput(models, static (output, model) => output.AddSource(model.Type.HintName("KvPageLayout"), Emit(model)));
-    }
+    public void Initialize(IncrementalGeneratorInitializationContext context) => context.RegisterSourceOutput(
+        AnnotatedTypes.With<KvDeclaredLayout, ModelConfig, KvPageLayoutModel>(context, KvMetadata.LayoutAttribute, "KvPageLayout", ModelFileProvider.Configs(context), Parse, Resolve),
+        static (output, model) => output.AddSource(model.Type.HintName("KvPageLayout"), Emit(model)));
 }

@@ -1,3 +1,4 @@
+using static Garden.Generators.EmittedCode;
 using static Garden.Generators.KvCache.KvEmit;
 
 namespace Garden.Generators.KvCache;

@@ -1,3 +1,4 @@
+using static Garden.Generators.EmittedCode;
 using static Garden.Generators.KvCache.KvEmit;
 
 namespace Garden.Generators.KvCache;
@@ -74,7 +75,7 @@ internal static class KvTokensEmitter
         EmitLoops(code, geometry);
         code.Line();
         code.Line("cursor.IsCompleted = true;");
-        code.Line("return writer.Finish();");
+        code.Line("return writer.Written;");
         code.Close();
         code.Line();
     }
@@ -155,29 +156,51 @@ internal static class KvTokensEmitter
         code.Line($"long sourceBlock = sourceOffset + (layer * sourceLayer){(planes ? " + (plane * sourcePlane)" : "")} + (sourcePages[page] * sourcePage) + (first * {geometry.From.TokenStride}L);");
         code.Line($"long destinationBlock = destinationOffset + (layer * destinationLayer){(planes ? " + (plane * destinationPlane)" : "")};");
 
-        string[] inner = geometry.InnerLoops;
-        bool segments = geometry.Shape is KvRunShape.Tokens or KvRunShape.HeadTokens;
-        for (int i = 0; i < inner.Length; i++)
-        {
-            string reset = i + 1 < inner.Length ? $", {inner[i + 1]} = 0" : "";
-            code.Open(inner[i] == "head"
-                ? $"for (; head < heads; head++{reset})"
-                : segments ? $"for (int run; token < tokens; token += run{reset})" : $"for (; token < tokens; token++{reset})");
-        }
-
-        EmitRun(code, geometry, segments);
-        for (int i = 0; i < inner.Length + outer.Length; i++)
+        EmitInnerLoops(code, geometry);
+        for (int i = 0; i < outer.Length; i++)
             code.Close();
     }
 
-    private static void EmitRun(CodeWriter code, KvGeometry geometry, bool segments)
+    /// <summary>
+    /// The loops inside a page of the source. Where the destination's page lies is found once a segment, or once a token where heads
+    /// come innermost.
+    /// </summary>
+    private static void EmitInnerLoops(CodeWriter code, KvGeometry geometry)
+    {
+        bool runIsSegment = geometry.Shape is KvRunShape.Tokens or KvRunShape.HeadTokens;
+        string[] loops = geometry.InnerLoops;
+        bool headsInside = loops[loops.Length - 1] == "head";
+        if (geometry.LoopsOverHeads && !headsInside)
+            code.Open("for (; head < heads; head++, token = 0)");
+        code.Open(headsInside ? "for (; token < tokens; token++, head = 0)"
+            : runIsSegment ? "for (int run; token < tokens; token += run)"
+            : "while (token < tokens)");
+        EmitPlaces(code, geometry, runIsSegment, headsInside);
+        if (headsInside)
+            code.Open($"for (; head < heads; head++, source += {geometry.From.HeadStride}L, destination += {geometry.To.HeadStride}L)");
+        else if (!runIsSegment)
+            code.Open($"for (; token < end; token++, source += {geometry.From.TokenStride}L, destination += {geometry.To.TokenStride}L)");
+        code.Open($"if (!writer.{(geometry.RunsNeverTouch ? "TryAddApart" : "TryAdd")}(source, destination, length, units))");
+        code.Line("cursor.Position = page - firstPage;");
+        code.Line(geometry.Planes == 1 ? "cursor.Middle = layer - firstLayer;" : "cursor.Middle = ((long)(layer - firstLayer) << 1) | (uint)plane;");
+        code.Line(geometry.LoopsOverHeads ? "cursor.Inner = ((long)token << 32) | (uint)head;" : "cursor.Inner = (long)token << 32;");
+        code.Line("return writer.Written;");
+        code.Close();
+        if (!runIsSegment)
+            code.Close();
+        code.Close();
+        if (geometry.LoopsOverHeads && !headsInside)
+            code.Close();
+    }
+
+    /// <summary>Where the next run comes from and goes to, and how long it or its segment is.</summary>
+    private static void EmitPlaces(CodeWriter code, KvGeometry geometry, bool runIsSegment, bool headsInside)
     {
         int destinationTokens = geometry.To.TokensPerPage;
         code.Line("int at = pageToken + first + token;");
         code.Line($"int target = at / {destinationTokens};");
         code.Line($"int within = at - (target * {destinationTokens});");
-        string head(long stride) => geometry.LoopsOverHeads ? $" + (head * {stride}L)" : "";
-        if (segments)
+        if (runIsSegment)
         {
             long bytes = geometry.Shape == KvRunShape.Tokens ? geometry.From.TokenStride : geometry.From.RowBytes;
             code.Line("// A run ends with its page on either side.");
@@ -188,15 +211,15 @@ internal static class KvTokensEmitter
                 ? "const uint units = 1;"
                 : $"uint units = number ? 1u : (uint){Root}TransferUnits.OfRun(length);");
         }
+        else if (!headsInside)
+        {
+            code.Line("// A segment ends with its page on either side.");
+            code.Line($"int end = global::System.Math.Min(tokens, token + {destinationTokens} - within);");
+        }
 
+        string head(long stride) => geometry.LoopsOverHeads ? $" + (head * {stride}L)" : "";
         code.Line($"long source = sourceBlock + (token * {geometry.From.TokenStride}L){head(geometry.From.HeadStride)};");
         code.Line($"long destination = destinationBlock + (destinationPages[target] * destinationPage) + (within * {geometry.To.TokenStride}L){head(geometry.To.HeadStride)};");
-        code.Open($"if (!writer.{(geometry.RunsNeverTouch ? "TryAddApart" : "TryAdd")}(source, destination, length, units))");
-        code.Line("cursor.Position = page - firstPage;");
-        code.Line(geometry.Planes == 1 ? "cursor.Middle = layer - firstLayer;" : "cursor.Middle = ((long)(layer - firstLayer) << 1) | (uint)plane;");
-        code.Line(geometry.LoopsOverHeads ? "cursor.Inner = ((long)token << 32) | (uint)head;" : "cursor.Inner = (long)token << 32;");
-        code.Line("return writer.Written;");
-        code.Close();
     }
 
     private static void EmitHeads(CodeWriter code, KvGeometry geometry)

@@ -1,3 +1,4 @@
+using static Garden.Generators.EmittedCode;
 using static Garden.Generators.KvCache.KvEmit;
 
 namespace Garden.Generators.KvCache;
@@ -74,24 +75,12 @@ internal static class KvWholePagesEmitter
         }
 
         code.Line("int page = (int)cursor.Position;");
-        code.Open(separate ? "for (; page < sourcePages.Length; page++, part = 0)" : "for (; page < sourcePages.Length; page++)");
-        code.Line($"long source = sourceOffset + (sourcePages[page] * {pageBytes}L);");
-        code.Line($"long destination = destinationOffset + (destinationPages[page] * {pageBytes}L);");
-        string add = "source, destination, length, units";
-        if (separate)
-        {
-            code.Open("for (; part < parts; part++)");
-            add = $"source + (part * {pageBytes / 2}L), destination + (part * {pageBytes / 2}L), length, units";
-        }
-
-        code.Open($"if (!writer.TryAdd({add}))");
-        code.Line("cursor.Position = page;");
-        if (separate)
-            code.Line("cursor.Inner = part;");
-        code.Line("return writer.Written;");
+        code.Open($"if (arguments.LayerCount == {layout.Layers})");
+        code.Line("// All there is between two page numbers: pages that are neighbours on both sides are one write.");
+        EmitPages("TryAdd");
         code.Close();
-        if (separate)
-            code.Close();
+        code.Open("else");
+        EmitPages("TryAddApart");
         code.Close();
         EmitExpandTail(code);
 
@@ -107,6 +96,29 @@ internal static class KvWholePagesEmitter
             ? $"private static long RunBytesOf({KvEmit.Arguments}) => arguments.LayerCount == {layout.Layers} ? {pageBytes}L : arguments.LayerCount * {layerBytes}L;"
             : $"private static long RunBytesOf({KvEmit.Arguments}) => arguments.LayerCount * {layerBytes}L;");
         code.Line();
+
+        void EmitPages(string add)
+        {
+            code.Open(separate ? "for (; page < sourcePages.Length; page++, part = 0)" : "for (; page < sourcePages.Length; page++)");
+            code.Line($"long source = sourceOffset + (sourcePages[page] * {pageBytes}L);");
+            code.Line($"long destination = destinationOffset + (destinationPages[page] * {pageBytes}L);");
+            string run = "source, destination, length, units";
+            if (separate)
+            {
+                code.Open("for (; part < parts; part++)");
+                run = $"source + (part * {pageBytes / 2}L), destination + (part * {pageBytes / 2}L), length, units";
+            }
+
+            code.Open($"if (!writer.{add}({run}))");
+            code.Line("cursor.Position = page;");
+            if (separate)
+                code.Line("cursor.Inner = part;");
+            code.Line("return writer.Written;");
+            code.Close();
+            if (separate)
+                code.Close();
+            code.Close();
+        }
     }
 
     private static void EmitCountBytes(CodeWriter code, string name, KvLayout layout)
@@ -141,7 +153,7 @@ internal static class KvWholePagesEmitter
     {
         code.Line();
         code.Line("cursor.IsCompleted = true;");
-        code.Line("return writer.Finish();");
+        code.Line("return writer.Written;");
         code.Close();
         code.Line();
     }

@@ -46,7 +46,7 @@ internal sealed unsafe partial class LibfabricDomain
         }
     }
 
-    private ulong RemoteBaseOf(nint address) => _traits.UsesVirtualAddresses ? (ulong)address : 0;
+    internal ulong RemoteBaseOf(nint address) => _traits.UsesVirtualAddresses ? (ulong)address : 0;
 
     private void* RegisterOwn(byte* bytes, long length)
     {
@@ -55,7 +55,8 @@ internal sealed unsafe partial class LibfabricDomain
         return mr->mem_desc;
     }
 
-    private fid_mr* RegisterNative(nint address, long length, MemoryKind kind)
+    /// <summary>Registers memory with the provider alone: the caller closes what it gets.</summary>
+    internal fid_mr* RegisterNative(nint address, long length, MemoryKind kind)
     {
         var range = new iovec { iov_base = (void*)address, iov_len = (nuint)length };
         var attributes = new fi_mr_attr

@@ -117,6 +117,9 @@ internal sealed unsafe partial class LibfabricDomain : IFabricDomain
     /// <summary>The raw objects, for measuring the provider without the engine.</summary>
     internal NativeNic Native => _nic;
 
+    /// <summary>How the provider is worked with.</summary>
+    internal ProviderTraits Traits => _traits;
+
     /// <inheritdoc/>
     public string Explain(FabricStatus status, int providerCode) => providerCode == 0
         ? FabricErrors.Advice(status)

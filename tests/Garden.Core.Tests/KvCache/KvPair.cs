@@ -49,7 +49,8 @@ internal sealed class KvPair : IAsyncDisposable
         TimeSpan? jobDrainDeadline = null,
         TimeSpan? engineDrainDeadline = null,
         bool withPrefiller = true,
-        int maxMessageLength = 16 * 1024)
+        int maxMessageLength = 16 * 1024,
+        int? maxTransfers = null)
     {
         var pair = new KvPair();
         pair.PrefillEngine = Build("prefill");
@@ -78,6 +79,8 @@ internal sealed class KvPair : IAsyncDisposable
             {
                 options.MissedHeartbeats = 60;
                 options.DrainDeadline = engineDrainDeadline ?? options.DrainDeadline;
+                if (maxTransfers is { } most)
+                    (options.MaxTransfers, options.RingSlots) = (most, most / 4);
             })
             .Build();
     }

@@ -32,6 +32,15 @@ public class KvStreamingTests
     }
 
     [Fact]
+    public async Task A_prompt_of_more_chunks_and_layers_than_the_engine_has_transfers_arrives()
+    {
+        await using KvPair pair = await KvPair.CreateAsync(maxTransfers: 32);
+        Task<KvDelivery> request = pair.Decoder.RequestAsync(pair.Peer, pair.Request(1500));
+        await pair.ServeAsync(chunkTokens: 16).WaitAsync(KvPair.Limit);
+        pair.AssertDelivered(await request.WaitAsync(KvPair.Limit), 0);
+    }
+
+    [Fact]
     public async Task A_pages_message_is_cut_into_parts_that_may_overtake_each_other()
     {
         await using KvPair pair = await KvPair.CreateAsync(nics: 2, reorderSeed: 5, maxMessageLength: 512);

@@ -21,12 +21,12 @@ public sealed class IncrementalTests
     {
         CSharpCompilation before = Sources.Compile(Declarations, Unrelated);
         CSharpCompilation after = before.ReplaceSyntaxTree(before.SyntaxTrees[1], Sources.Parse(Unrelated + " class Another;"));
-        GeneratorRunResult[] results = RunTwice(before, after);
-        AssertReasons(results, "KvPageLayout.Parse", IncrementalStepRunReason.Unchanged);
-        AssertReasons(results, "KvPageLayout.Valid", IncrementalStepRunReason.Cached);
-        AssertReasons(results, "KvTransfer.Parse", IncrementalStepRunReason.Unchanged);
-        AssertReasons(results, "KvTransfer.Valid", IncrementalStepRunReason.Cached);
-        AssertOutputs(results, IncrementalStepRunReason.Cached);
+        GeneratorRunResult[] results = Steps.RunTwice(before, after);
+        Steps.Are(results, "KvPageLayout.Parse", IncrementalStepRunReason.Unchanged);
+        Steps.Are(results, "KvPageLayout.Valid", IncrementalStepRunReason.Cached);
+        Steps.Are(results, "KvTransfer.Parse", IncrementalStepRunReason.Unchanged);
+        Steps.Are(results, "KvTransfer.Valid", IncrementalStepRunReason.Cached);
+        Assert.Equal(Enumerable.Repeat(IncrementalStepRunReason.Cached, 3), Steps.Outputs(results));
     }
 
     [Fact]
@@ -34,10 +34,10 @@ public sealed class IncrementalTests
     {
         CSharpCompilation before = Sources.Compile(Declarations);
         CSharpCompilation after = before.ReplaceSyntaxTree(before.SyntaxTrees[0], Sources.Parse("// moved down\n" + Declarations));
-        GeneratorRunResult[] results = RunTwice(before, after);
-        AssertReasons(results, "KvPageLayout.Parse", IncrementalStepRunReason.Unchanged);
-        AssertReasons(results, "KvTransfer.Parse", IncrementalStepRunReason.Unchanged);
-        AssertOutputs(results, IncrementalStepRunReason.Cached);
+        GeneratorRunResult[] results = Steps.RunTwice(before, after);
+        Steps.Are(results, "KvPageLayout.Parse", IncrementalStepRunReason.Unchanged);
+        Steps.Are(results, "KvTransfer.Parse", IncrementalStepRunReason.Unchanged);
+        Assert.Equal(Enumerable.Repeat(IncrementalStepRunReason.Cached, 3), Steps.Outputs(results));
     }
 
     [Fact]
@@ -47,11 +47,11 @@ public sealed class IncrementalTests
         string layouts = Declarations[..Declarations.IndexOf("[KvTransfer", StringComparison.Ordinal)];
         CSharpCompilation before = Sources.Compile(layouts, transfer);
         CSharpCompilation after = before.ReplaceSyntaxTree(before.SyntaxTrees[0], Sources.Parse(layouts.Replace("TokensPerPage = 32", "TokensPerPage = 64", StringComparison.Ordinal)));
-        GeneratorRunResult[] results = RunTwice(before, after);
+        GeneratorRunResult[] results = Steps.RunTwice(before, after);
         Assert.Equal(
             [IncrementalStepRunReason.Unchanged, IncrementalStepRunReason.Modified],
-            Reasons(results, "KvPageLayout.Parse").Order(Comparer<IncrementalStepRunReason>.Create((a, b) => b.CompareTo(a))));
-        AssertReasons(results, "KvTransfer.Parse", IncrementalStepRunReason.Modified);
+            Steps.Reasons(results, "KvPageLayout.Parse"));
+        Steps.Are(results, "KvTransfer.Parse", IncrementalStepRunReason.Modified);
     }
 
     [Fact]
@@ -79,34 +79,34 @@ public sealed class IncrementalTests
         }
     }
 
-    private static GeneratorRunResult[] RunTwice(Compilation before, Compilation after)
+    [Fact]
+    public void An_edited_model_file_regenerates_the_types_that_name_it()
     {
-        CancellationToken cancellation = TestContext.Current.CancellationToken;
-        GeneratorDriver driver = Sources.Driver().RunGenerators(before, cancellation);
-        return [.. driver.RunGenerators(after, cancellation).GetRunResult().Results];
-    }
+        CSharpCompilation compilation = Sources.Compile("""
+            using Garden.KvCache;
+            [KvPageLayout(Model = "a.json", TokensPerPage = 16)] partial struct A;
+            [KvPageLayout(Model = "b.json", TokensPerPage = 16)] partial struct B;
+            [KvTransfer<A, A>] partial struct Move;
+            """);
+        AdditionalText a = Config("a.json", 2), b = Config("b.json", 2), index = Sources.File("/c.index.json", "{}");
+        GeneratorDriver driver = Sources.Driver(a, b, index).RunGenerators(compilation, TestContext.Current.CancellationToken);
 
-    private static IEnumerable<IncrementalStepRunReason> Reasons(GeneratorRunResult[] results, string step) =>
-        results.Where(result => result.TrackedSteps.ContainsKey(step))
-            .SelectMany(result => result.TrackedSteps[step])
-            .SelectMany(run => run.Outputs)
-            .Select(output => output.Reason);
+        GeneratorRunResult[] results = Steps.Run(driver.ReplaceAdditionalText(b, Config("b.json", 3)), compilation);
+        Steps.Are(results, "KvPageLayout.Parse", IncrementalStepRunReason.Cached);
+        Assert.Equal([IncrementalStepRunReason.Unchanged, IncrementalStepRunReason.Modified], Steps.Reasons(results, "KvPageLayout.Resolve"));
+        Steps.Are(results, "KvTransfer.Resolve", IncrementalStepRunReason.Unchanged);
+        Assert.Equal(
+            [IncrementalStepRunReason.Modified, IncrementalStepRunReason.Cached, IncrementalStepRunReason.Cached],
+            Steps.Outputs(results).Order());
 
-    private static void AssertReasons(GeneratorRunResult[] results, string step, IncrementalStepRunReason reason)
-    {
-        IncrementalStepRunReason[] reasons = [.. Reasons(results, step)];
-        Assert.NotEmpty(reasons);
-        Assert.All(reasons, actual => Assert.Equal(reason, actual));
-    }
+        // Other content with the same numbers in it, and a file nobody names.
+        results = Steps.Run(driver.ReplaceAdditionalText(b, Config("b.json", 2, "\"rope_theta\": 1, ")), compilation);
+        Steps.Are(results, "ModelFiles.Configs", IncrementalStepRunReason.Cached);
+        Assert.All(Steps.Outputs(results), reason => Assert.Equal(IncrementalStepRunReason.Cached, reason));
+        results = Steps.Run(driver.ReplaceAdditionalText(index, Sources.File("/c.index.json", "[")), compilation);
+        Assert.All(Steps.Outputs(results), reason => Assert.Equal(IncrementalStepRunReason.Cached, reason));
 
-    private static void AssertOutputs(GeneratorRunResult[] results, IncrementalStepRunReason reason)
-    {
-        IncrementalStepRunReason[] reasons = [.. results
-            .SelectMany(result => result.TrackedOutputSteps.Values)
-            .SelectMany(runs => runs)
-            .SelectMany(run => run.Outputs)
-            .Select(output => output.Reason)];
-        Assert.Equal(3, reasons.Length);
-        Assert.All(reasons, actual => Assert.Equal(reason, actual));
+        static AdditionalText Config(string name, int layers, string more = "") => Sources.File(
+            "/" + name, $$"""{{{more}}"num_hidden_layers": {{layers}}, "num_key_value_heads": 1, "head_dim": 8, "dtype": "int8"}""");
     }
 }

@@ -1,0 +1,44 @@
+using System.CommandLine;
+
+namespace Garden.Perf.Fabric;
+
+/// <summary><c>garden-perf fabric</c>: the engine on a fabric beside the same loop on the bare provider.</summary>
+internal static class FabricCommand
+{
+    public static Command Create(Option<bool> json)
+    {
+        var fabric = new Option<string>("--fabric") { Description = "The fabric: loopback, tcp, shm or efa.", DefaultValueFactory = static _ => "loopback" };
+        fabric.AcceptOnlyFromAmong([.. FabricChoice.Names]);
+        var bind = new Option<string[]>("--bind")
+        {
+            Description = "tcp: local addresses of the two ends (127.0.0.1); efa: the adapters' domains. One serves both ends.",
+            AllowMultipleArgumentsPerToken = true,
+            DefaultValueFactory = static _ => [],
+        };
+        var quick = new Option<bool>("--quick") { Description = "A few sizes and rounds: about ten seconds." };
+        var raw = new Option<bool>("--raw-only") { Description = "Only the loop on the bare provider, for comparing it with perf/native/write_loop." };
+        var command = new Command("fabric", "Latency and throughput of the engine on a fabric, beside the same loop on the bare provider in the same run. One thread drives both ends.")
+        {
+            fabric, bind, quick, raw,
+        };
+        command.SetAction((parse, _) =>
+        {
+            var report = new Report(parse.GetValue(json));
+            var choice = new FabricChoice(parse.GetValue(fabric)!, parse.GetValue(bind)!);
+            try
+            {
+                if (parse.GetValue(raw))
+                    RawScenario.Run(choice, report);
+                else
+                    new FabricScenario(choice, report, parse.GetValue(quick)).Run();
+                return Task.FromResult(0);
+            }
+            catch (Exception exception) when (exception is FabricException or InvalidDataException or TimeoutException)
+            {
+                Console.Error.WriteLine(exception.Message);
+                return Task.FromResult(1);
+            }
+        });
+        return command;
+    }
+}

@@ -1,0 +1,131 @@
+using System.Diagnostics;
+
+namespace Garden.Perf.Fabric;
+
+/// <summary>Verification, latencies and throughput of one fabric, each row beside its ceiling.</summary>
+internal sealed class FabricScenario(FabricChoice choice, Report report, bool quick)
+{
+    private const int DefaultDepth = 64;
+
+    /// <summary>A domain hands at most so many bytes of one peer to tcp; the ceiling has the same under way.</summary>
+    private const long MostBytesUnderWay = 32L << 20;
+
+    private static readonly long[] s_odd = [1, 7, 63, 4097, 65_537, 1_048_577, 16_777_213];
+
+    private int Rounds => quick ? 5 : 11;
+
+    public void Run()
+    {
+        using var memory = new PairMemory();
+        (EngineWrites engine, IWritePair ceiling) = choice.Open(memory, DefaultDepth);
+        using (engine)
+        using (ceiling)
+        {
+            WarmUp(engine, ceiling);
+            Verify(memory, engine, ceiling);
+            foreach (long bytes in (long[])(quick ? [8, 4096] : [8, 64, 512, 4096, 65_536, 1 << 20]))
+            {
+                Latency("one_way", bytes, pair => pair.OneWay(bytes), engine, ceiling);
+                Latency("round_trip", bytes, pair => pair.RoundTrip(bytes), engine, ceiling);
+            }
+
+            foreach (long bytes in (long[])(quick ? [8, 4096, 65_536, 1 << 20] : [8, 64, 512, 4096, 16_384, 65_536, 262_144, 1 << 20, 4 << 20, 16 << 20, 64 << 20]))
+                Throughput(bytes, 0, DepthOf(bytes), engine, ceiling);
+            foreach (long bytes in (long[])(quick ? [1024, 4096, 65_536] : [8, 1024, 4096, 16_384, 65_536]))
+            {
+                foreach (int pages in (int[])(quick ? [1024] : [1, 64, 1024]))
+                    Throughput(bytes, pages, DepthOf(bytes), engine, ceiling);
+            }
+        }
+
+        foreach (int depth in (int[])(quick ? [] : [1, 4, 16, 256, 1024]))
+        {
+            (EngineWrites deep, IWritePair deepCeiling) = choice.Open(memory, depth);
+            using (deep)
+            using (deepCeiling)
+            {
+                Throughput(4096, 0, depth, deep, deepCeiling);
+                Throughput(4096, 1024, depth, deep, deepCeiling);
+                Throughput(65_536, 0, Math.Min(depth, DepthOf(65_536)), deep, deepCeiling);
+            }
+        }
+    }
+
+    private static int DepthOf(long bytes) => (int)Math.Clamp(MostBytesUnderWay / bytes, 1, DefaultDepth);
+
+    /// <summary>Until the optimised code runs: tiers come up some hundred milliseconds after the last new method.</summary>
+    private static void WarmUp(IWritePair engine, IWritePair ceiling)
+    {
+        using var singles = new Workload(64, 0, DefaultDepth);
+        using var pages = new Workload(64, 1024, DefaultDepth);
+        long began = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(1.5))
+        {
+            foreach (IWritePair pair in (IWritePair[])[engine, ceiling])
+            {
+                pair.Write(singles, 500);
+                pair.Write(pages, 2);
+                pair.OneWay(8);
+                pair.RoundTrip(8);
+            }
+        }
+    }
+
+    private void Verify(PairMemory memory, params ReadOnlySpan<IWritePair> pairs)
+    {
+        long bytes = 0;
+        foreach (IWritePair pair in pairs)
+        {
+            foreach (long odd in s_odd)
+            {
+                using var singles = new Workload(odd, 0, DepthOf(odd));
+                memory.Verify(pair, singles);
+                bytes += odd * singles.Cycle;
+                if (odd > 65_536)
+                    continue;
+                using var pages = new Workload(odd, odd <= 4097 ? 1024 : 256, DepthOf(odd));
+                memory.Verify(pair, pages);
+                bytes += odd * pages.Pages;
+            }
+        }
+
+        report.Row("verify", ("fabric", choice.Name), ("sizes", string.Join(' ', s_odd)), ("bytes_compared", bytes), ("area_bytes", Workload.AreaBytes));
+    }
+
+    private void Latency(string name, long bytes, Func<IWritePair, long> measure, IWritePair engine, IWritePair ceiling)
+    {
+        (double[] engines, double[] ceilings) = PairedMeasurement.Latencies(measure, engine, ceiling, TimeSpan.FromSeconds(quick ? 0.3 : 0.8));
+        report.Line(
+            "latency",
+            ("fabric", choice.Name),
+            ("what", name),
+            ("bytes", bytes),
+            ("p50_us", Statistics.Percentile(engines, 0.5)),
+            ("p99_us", Statistics.Percentile(engines, 0.99)),
+            ("p99_9_us", Statistics.Percentile(engines, 0.999)),
+            ("ceiling_p50_us", Statistics.Percentile(ceilings, 0.5)),
+            ("ceiling_p99_us", Statistics.Percentile(ceilings, 0.99)),
+            ("ceiling_p99_9_us", Statistics.Percentile(ceilings, 0.999)),
+            ("added_p50_us", Statistics.Percentile(engines, 0.5) - Statistics.Percentile(ceilings, 0.5)),
+            ("samples", engines.Length));
+    }
+
+    private void Throughput(long bytes, int pages, int depth, IWritePair engine, IWritePair ceiling)
+    {
+        using var workload = new Workload(bytes, pages, depth);
+        PairedMeasurement.Throughput measured = PairedMeasurement.Measure(engine, ceiling, workload, Rounds);
+        report.Line(
+            "throughput",
+            ("fabric", choice.Name),
+            ("what", workload.Kind),
+            ("bytes", bytes),
+            ("pages", pages),
+            ("depth", depth),
+            ("gb_s", bytes / measured.Engine / 1e9),
+            ("mop_s", 1e-6 / measured.Engine),
+            ("ceiling_gb_s", bytes / measured.Ceiling / 1e9),
+            ("ceiling_mop_s", 1e-6 / measured.Ceiling),
+            ("ratio", measured.Ratio),
+            ("cpu_percent", 100 * measured.Cpu));
+    }
+}

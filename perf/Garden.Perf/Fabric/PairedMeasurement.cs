@@ -1,0 +1,85 @@
+using System.Diagnostics;
+
+namespace Garden.Perf.Fabric;
+
+/// <summary>Interleaved pairs of the engine and its ceiling: what disturbs the machine disturbs both.</summary>
+internal static class PairedMeasurement
+{
+    private static readonly TimeSpan s_sample = TimeSpan.FromMilliseconds(25);
+
+    /// <summary>Medians of a workload's throughput.</summary>
+    /// <param name="Engine">Seconds per write.</param>
+    /// <param name="Ceiling">Seconds per write.</param>
+    /// <param name="Ratio">Median of the pairs' ratios, engine over ceiling, 1 when they are level.</param>
+    /// <param name="Cpu">Processor time over wall time while the engine ran.</param>
+    public readonly record struct Throughput(double Engine, double Ceiling, double Ratio, double Cpu);
+
+    public static Throughput Measure(IWritePair engine, IWritePair ceiling, Workload workload, int rounds)
+    {
+        long operations = Calibrate(ceiling, workload), engineOperations = Calibrate(engine, workload);
+        double[] engines = new double[rounds], ceilings = new double[rounds];
+        TimeSpan processor = default;
+        double wall = 0;
+        for (int round = 0; round < rounds; round++)
+        {
+            // Who goes first changes: the second one finds the caches and the clock of the first.
+            if (round % 2 == 0)
+                ceilings[round] = Time(ceiling, workload, operations);
+            TimeSpan before = Environment.CpuUsage.TotalTime;
+            long started = Stopwatch.GetTimestamp();
+            engines[round] = Time(engine, workload, engineOperations);
+            wall += Stopwatch.GetElapsedTime(started).TotalSeconds;
+            processor += Environment.CpuUsage.TotalTime - before;
+            if (round % 2 != 0)
+                ceilings[round] = Time(ceiling, workload, operations);
+        }
+
+        double ratio = Statistics.Median(engines.Zip(ceilings, static (engine, ceiling) => ceiling / engine));
+        return new Throughput(Statistics.Median(engines), Statistics.Median(ceilings), ratio, processor.TotalSeconds / wall);
+    }
+
+    /// <summary>Latencies in microseconds, in blocks that take turns.</summary>
+    public static (double[] Engine, double[] Ceiling) Latencies(Func<IWritePair, long> measure, IWritePair engine, IWritePair ceiling, TimeSpan time)
+    {
+        const int Block = 200;
+        var engines = new List<double>();
+        var ceilings = new List<double>();
+        Take(measure, engine, Block, []);
+        Take(measure, ceiling, Block, []);
+        long started = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(started) < time)
+        {
+            Take(measure, engine, Block, engines);
+            Take(measure, ceiling, Block, ceilings);
+        }
+
+        return ([.. engines], [.. ceilings]);
+    }
+
+    private static void Take(Func<IWritePair, long> measure, IWritePair pair, int most, List<double> microseconds)
+    {
+        long started = Stopwatch.GetTimestamp();
+        for (int i = 0; i < most && Stopwatch.GetElapsedTime(started) < s_sample; i++)
+            microseconds.Add(Statistics.Nanoseconds(measure(pair)) / 1000);
+    }
+
+    /// <summary>How many operations take about as long as one sample is to last.</summary>
+    private static long Calibrate(IWritePair pair, Workload workload)
+    {
+        // The first one may have to connect.
+        pair.Write(workload, 1);
+        for (long operations = 1; ; operations *= 2)
+        {
+            double seconds = Time(pair, workload, operations) * operations * workload.WritesPerOperation;
+            if (seconds > s_sample.TotalSeconds / 4)
+                return Math.Max(1, (long)(operations * s_sample.TotalSeconds / seconds));
+        }
+    }
+
+    private static double Time(IWritePair pair, Workload workload, long operations)
+    {
+        long started = Stopwatch.GetTimestamp();
+        pair.Write(workload, operations);
+        return Stopwatch.GetElapsedTime(started).TotalSeconds / (operations * workload.WritesPerOperation);
+    }
+}

@@ -1,0 +1,104 @@
+using System.Diagnostics;
+using Garden.Fabric;
+
+namespace Garden.Perf.Fabric;
+
+/// <summary>The ceiling of a libfabric fabric: the same writes on two bare endpoints, with the same flags and depth.</summary>
+internal sealed class RawPair : IWritePair
+{
+    private readonly RawEnd _sender;
+    private readonly RawEnd _receiver;
+
+    public RawPair((IFabric Sender, IFabric Receiver) fabrics, PairMemory memory, int depth)
+    {
+        _sender = new RawEnd(fabrics.Sender, memory.Source, depth);
+        _receiver = new RawEnd(fabrics.Receiver, memory.Destination, depth);
+        _sender.Connect(_receiver);
+        _receiver.Connect(_sender);
+    }
+
+    public void Write(Workload workload, long operations)
+    {
+        var limit = new TurnLimit();
+        int perOperation = workload.WritesPerOperation;
+        long total = operations * perOperation, posted = 0, operation = 0;
+        int write = 0;
+        long ended = _sender.Ended + total, arrived = _receiver.Arrived + total;
+        while (_sender.Ended < ended || _receiver.Arrived < arrived)
+        {
+            while (posted < total
+                && _sender.TryPost(workload.SourceOffset(operation, write), workload.DestinationOffset(operation, write), workload.Bytes, posted + 1 < total))
+            {
+                posted++;
+                if (++write == perOperation)
+                {
+                    write = 0;
+                    operation++;
+                }
+            }
+
+            _sender.Poll();
+            _receiver.Poll();
+            limit.Count();
+        }
+    }
+
+    public long OneWay(long bytes)
+    {
+        long ended = _sender.Ended + 1;
+        long started = Stopwatch.GetTimestamp();
+        Pass(_sender, _receiver, bytes);
+        long ticks = Stopwatch.GetTimestamp() - started;
+        Settle(_sender, ended);
+        return ticks;
+    }
+
+    public long RoundTrip(long bytes)
+    {
+        long there = _sender.Ended + 1, back = _receiver.Ended + 1;
+        long started = Stopwatch.GetTimestamp();
+        Pass(_sender, _receiver, bytes);
+        Pass(_receiver, _sender, bytes);
+        long ticks = Stopwatch.GetTimestamp() - started;
+        Settle(_sender, there);
+        Settle(_receiver, back);
+        return ticks;
+    }
+
+    public void Dispose()
+    {
+        _sender.Dispose();
+        _receiver.Dispose();
+    }
+
+    private static void Pass(RawEnd from, RawEnd to, long bytes)
+    {
+        var limit = new TurnLimit();
+        long arrived = to.Arrived + 1;
+        while (!from.TryPost(PairMemory.LatencyOffset, PairMemory.LatencyOffset, bytes, more: false))
+        {
+            from.Poll();
+            to.Poll();
+            limit.Count();
+        }
+
+        // In the engines' order: the end that has posted, then the other one.
+        while (to.Arrived < arrived)
+        {
+            from.Poll();
+            to.Poll();
+            limit.Count();
+        }
+    }
+
+    private void Settle(RawEnd end, long ended)
+    {
+        var limit = new TurnLimit();
+        while (end.Ended < ended)
+        {
+            _sender.Poll();
+            _receiver.Poll();
+            limit.Count();
+        }
+    }
+}

@@ -1,0 +1,67 @@
+namespace Garden.Perf.Fabric;
+
+/// <summary>What is written: operations of one write, or of scattered pages of which no two become one write.</summary>
+internal sealed class Workload : IDisposable
+{
+    /// <summary>Bytes of each side's memory that workloads write from and to.</summary>
+    public const long AreaBytes = 64L << 20;
+
+    private const int MostSlots = 64;
+    private const long Alignment = 64;
+
+    // Odd and different, so that both are permutations of a power of two and neighbours of one are none of the other.
+    private const int SourceStep = 389, DestinationStep = 771;
+
+    private readonly int[] _sourcePages;
+    private readonly int[] _destinationPages;
+
+    /// <summary>Operations of <paramref name="pages"/> pages each, or of one write when it is 0.</summary>
+    public Workload(long bytes, int pages, int depth)
+    {
+        Bytes = bytes;
+        Pages = pages;
+        Depth = depth;
+        Stride = (bytes + Alignment - 1) / Alignment * Alignment;
+        Slots = pages == 0 ? (int)Math.Clamp(AreaBytes / Stride, 1, MostSlots) : 1;
+        _sourcePages = [.. Enumerable.Range(0, pages).Select(i => (int)((long)i * SourceStep % pages))];
+        _destinationPages = [.. Enumerable.Range(0, pages).Select(i => (int)((long)i * DestinationStep % pages))];
+        SourceList = PageList.Create(_sourcePages);
+        DestinationList = PageList.Create(_destinationPages);
+    }
+
+    /// <summary>Bytes of a write.</summary>
+    public long Bytes { get; }
+
+    /// <summary>Pages of an operation, 0 for single writes.</summary>
+    public int Pages { get; }
+
+    /// <summary>Writes under way at once.</summary>
+    public int Depth { get; }
+
+    /// <summary>Bytes from one page or slot to the next.</summary>
+    public long Stride { get; }
+
+    /// <summary>Places that single writes take in turn.</summary>
+    public int Slots { get; }
+
+    public PageList SourceList { get; }
+
+    public PageList DestinationList { get; }
+
+    public int WritesPerOperation => Math.Max(1, Pages);
+
+    public string Kind => Pages == 0 ? "single" : "paged";
+
+    /// <summary>Operations of which all together write every place once.</summary>
+    public int Cycle => Slots;
+
+    public long SourceOffset(long operation, int write) => Pages == 0 ? operation % Slots * Stride : _sourcePages[write] * Stride;
+
+    public long DestinationOffset(long operation, int write) => Pages == 0 ? operation % Slots * Stride : _destinationPages[write] * Stride;
+
+    public void Dispose()
+    {
+        SourceList.Dispose();
+        DestinationList.Dispose();
+    }
+}

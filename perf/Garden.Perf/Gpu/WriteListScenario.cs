@@ -1,0 +1,49 @@
+using Garden.Kernels;
+
+namespace Garden.Perf.Gpu;
+
+/// <summary>The kernel that executes write lists: rows of a token, short segments, and one long write, in random order.</summary>
+internal static class WriteListScenario
+{
+    public static void Run(GpuBench bench, GpuTable table, double memcpy, long bytes, bool tune)
+    {
+        List(bench, table, memcpy, bytes, 14_336, 0.85, tune);
+        List(bench, table, memcpy, bytes, 4096, 0, tune);
+        List(bench, table, memcpy, bytes, 256, 0.75, tune);
+        using DeviceBuffer source = bench.Allocate(bytes), destination = bench.Allocate(bytes);
+        bench.Hash(source);
+        using var list = new DeviceWriteList(bench.Device);
+        list.Add(source.Address, destination.Address, bytes);
+        table.Throughput($"write list, 1 x {bytes >> 20} MiB", bench.Throughput(bytes, () => list.Execute(bench.Stream)), memcpy, 0);
+        list.Clear();
+        // A source one byte off: the slowest path there is.
+        for (long at = 0; at + 14_336 < bytes; at += 14_336)
+            list.Add(source.Address + (nint)at + 1, destination.Address + (nint)at, 14_335);
+        table.Throughput("write list, 14335 B, source one byte off", bench.Throughput(list.Bytes, () => list.Execute(bench.Stream)), memcpy, 0);
+    }
+
+    private static void List(GpuBench bench, GpuTable table, double memcpy, long bytes, int length, double goal, bool tune)
+    {
+        int count = (int)(bytes / length);
+        using DeviceBuffer source = bench.Allocate((long)count * length), destination = bench.Allocate((long)count * length);
+        using var list = new DeviceWriteList(bench.Device, count);
+        int[] from = [.. Enumerable.Range(0, count)], to = [.. from];
+        var random = new Random(length);
+        random.Shuffle(from);
+        random.Shuffle(to);
+        for (int i = 0; i < count; i++)
+            list.Add(source.Address + (nint)((long)from[i] * length), destination.Address + (nint)((long)to[i] * length), length);
+        bench.Hash(source);
+        bench.Stream.Fill(destination.Address, 0xCD, destination.Length);
+        list.Execute(bench.Stream);
+        bench.Stream.Synchronize();
+        bench.Verify($"write list of {length} B", destination, from.Zip(to).Select(pair => ((long)pair.First * length, (long)pair.Second * length, length)));
+        // The list is on the device already: what is timed is the kernel, as memcpy is.
+        table.Throughput($"write list, {count} x {length} B", bench.Throughput(list.Bytes, () => list.LaunchCopied(bench.Stream, 0)), memcpy, goal);
+        table.Throughput($"the same with the list's upload", bench.Throughput(list.Bytes, () => list.Execute(bench.Stream)), memcpy, 0);
+        for (int lanes = 4; tune && lanes <= 256; lanes *= 2)
+            table.Throughput($"  {length} B, {lanes} lanes", bench.Throughput(list.Bytes, () => list.LaunchCopied(bench.Stream, lanes)), memcpy, 0);
+        if (list.Resources.LocalBytes != 0)
+            throw new InvalidOperationException($"The write list's kernel uses {list.Resources.LocalBytes} bytes of local memory a thread.");
+    }
+}

@@ -1,0 +1,27 @@
+using Garden;
+using Garden.Fabric.Loopback;
+using Garden.Interop.Libfabric;
+
+namespace KvStreaming;
+
+/// <summary>Builds engines on the fabric the command line names.</summary>
+internal static class Engines
+{
+    /// <summary>The default: both engines in this process, on a network of their own, with nothing to install.</summary>
+    public static TransferEngine OnLoopback(LoopbackNetwork network, string name, SampleOptions options) =>
+        TransferEngine.CreateBuilder()
+            .UseLoopback(network, new LoopbackOptions { Name = name, Nics = options.Nics, ReorderSeed = options.ReorderSeed })
+            .Build();
+
+    /// <summary>One side's engine, for a peer in another process.</summary>
+    public static TransferEngine Build(SampleOptions options)
+    {
+        TransferEngineBuilder builder = TransferEngine.CreateBuilder();
+        return options.Fabric switch
+        {
+            FabricName.Tcp => builder.UseTcp(options.Bind.Length > 0 ? options.Bind : [.. Enumerable.Range(1, options.Nics).Select(nic => $"127.0.0.{nic}")]).Build(),
+            FabricName.Shm => builder.UseShm(new ShmOptions { Nics = options.Nics }).Build(),
+            _ => throw new UsageException("Loopback reaches no other process; use --fabric tcp or shm."),
+        };
+    }
+}

@@ -1,0 +1,119 @@
+namespace Garden.Experts;
+
+/// <summary>
+/// Sizes and places of the memory that dispatch and combine use on one rank, as pure functions of ranks and tokens. Everything is
+/// for the worst case, so nothing flows back to a sender but "consumed". Sizes are in bytes unless named otherwise; kernels use
+/// the functions of places too.
+/// </summary>
+/// <remarks>
+/// What peers write into: the dispatch region is [epoch parity][source rank] of one slot = a line (<see cref="ExpertRankHeader"/>,
+/// counts) and Tokens rows, written by one write; a token crosses once to each rank, whatever the number of its experts there. The
+/// combine region is [epoch parity] of rows by destination rank, packed: a sender knows how many rows each rank owes it, so it needs
+/// no more than min(TopK, ranks) for each token. What a network reads from (peers of the same node are written directly): staging
+/// for one epoch in each direction.
+/// </remarks>
+public static class ExpertBuffers
+{
+    /// <summary>Slots and lines begin at multiples of this: a cache line of a GPU.</summary>
+    public const int LineAlignment = 128;
+
+    /// <summary>Epochs that may be in flight at once.</summary>
+    public const int Parities = 2;
+
+    /// <summary>Bytes of the line ahead of the rows of one source.</summary>
+    public static long LineBytes<TRouting>(int ranks)
+        where TRouting : unmanaged, IExpertRouting<TRouting> =>
+        Align(ExpertRankHeader.SizeInBytes + (sizeof(int) * (long)ExpertPlacement.ExpertsPerRank<TRouting>(ranks)));
+
+    /// <summary>Bytes of the slot of one source.</summary>
+    public static long SlotBytes<TRouting>(int ranks, int tokens)
+        where TRouting : unmanaged, IExpertRouting<TRouting> =>
+        Align(LineBytes<TRouting>(ranks) + ((long)tokens * TRouting.RowBytes));
+
+    /// <summary>Bytes of the dispatch region, both parities.</summary>
+    public static long DispatchBytes<TRouting>(int ranks, int tokens)
+        where TRouting : unmanaged, IExpertRouting<TRouting> =>
+        (long)Parities * ranks * SlotBytes<TRouting>(ranks, tokens);
+
+    /// <summary>Rows that come back in one round, at most.</summary>
+    public static int CombineRows<TRouting>(int ranks, int tokens)
+        where TRouting : unmanaged, IExpertRouting<TRouting> =>
+        tokens * int.Min(TRouting.TopK, ranks);
+
+    /// <summary>Bytes of the combine region, both parities.</summary>
+    public static long CombineBytes<TRouting>(int ranks, int tokens)
+        where TRouting : unmanaged, IExpertRouting<TRouting> =>
+        Parities * Align((long)CombineRows<TRouting>(ranks, tokens) * TRouting.CombineRowBytes);
+
+    /// <summary>Bytes of the counters of all peers.</summary>
+    public static long CounterBytes(int ranks) => (long)ranks * ExpertPeerCounters.SizeInBytes;
+
+    /// <summary>Bytes that peers write into: dispatch region, combine region, counters.</summary>
+    public static long ReceiveBytes<TRouting>(int ranks, int tokens)
+        where TRouting : unmanaged, IExpertRouting<TRouting> =>
+        DispatchBytes<TRouting>(ranks, tokens) + CombineBytes<TRouting>(ranks, tokens) + CounterBytes(ranks);
+
+    /// <summary>Ranks on other nodes, at most over all ranks: those of the smallest node see most.</summary>
+    public static int RemoteRanks(int ranks, int ranksPerNode)
+    {
+        int fullNodes = (ranks - 1) / ranksPerNode;
+        return fullNodes * ranksPerNode;
+    }
+
+    /// <summary>Bytes of one epoch's lines and rows for ranks on other nodes; 0 when there is one node.</summary>
+    public static long DispatchStagingBytes<TRouting>(int ranks, int ranksPerNode, int tokens)
+        where TRouting : unmanaged, IExpertRouting<TRouting>
+    {
+        int remote = RemoteRanks(ranks, ranksPerNode);
+        long rows = (long)tokens * int.Min(TRouting.TopK, remote);
+
+        // Each rank's part begins at a line, so up to a line is lost behind its rows.
+        return (remote * (LineBytes<TRouting>(ranks) + LineAlignment)) + (rows * TRouting.RowBytes);
+    }
+
+    /// <summary>Bytes of one epoch's results for ranks on other nodes, were they all to send all their tokens here; 0 when there is one node.</summary>
+    public static long CombineStagingBytes<TRouting>(int ranks, int ranksPerNode, int tokens)
+        where TRouting : unmanaged, IExpertRouting<TRouting> =>
+        (long)RemoteRanks(ranks, ranksPerNode) * tokens * TRouting.CombineRowBytes;
+
+    /// <summary>Rows of an output that is packed by expert, each filled up to a multiple of <paramref name="padding"/>, at most.</summary>
+    public static long ContiguousRows<TRouting>(int ranks, int tokens, int padding)
+        where TRouting : unmanaged, IExpertRouting<TRouting>
+    {
+        int experts = ExpertPlacement.ExpertsPerRank<TRouting>(ranks);
+        long selections = (long)ranks * tokens * int.Min(TRouting.TopK, experts);
+        // Each expert that has rows is filled up by padding − 1 of them at most.
+        return selections + (long.Min(experts, selections) * (padding - 1));
+    }
+
+    /// <summary>Rows of an output with a slab of fixed capacity for each expert and source.</summary>
+    public static long SlabRows<TRouting>(int ranks, int tokens)
+        where TRouting : unmanaged, IExpertRouting<TRouting> =>
+        (long)ExpertPlacement.ExpertsPerRank<TRouting>(ranks) * ranks * tokens;
+
+    /// <summary>Bytes of the write that carries a line and <paramref name="rows"/> rows.</summary>
+    public static long DispatchWriteBytes<TRouting>(int ranks, int rows)
+        where TRouting : unmanaged, IExpertRouting<TRouting> =>
+        LineBytes<TRouting>(ranks) + ((long)rows * TRouting.RowBytes);
+
+    /// <summary>Place of a source's slot in the dispatch region.</summary>
+    public static long SlotOffset<TRouting>(in ExpertGroup group, uint epoch, int source)
+        where TRouting : unmanaged, IExpertRouting<TRouting> =>
+        (((epoch % Parities) * group.Ranks) + source) * SlotBytes<TRouting>(group.Ranks, group.Tokens);
+
+    /// <summary>Place of one of its rows.</summary>
+    public static long RowOffset<TRouting>(in ExpertGroup group, uint epoch, int source, int slot)
+        where TRouting : unmanaged, IExpertRouting<TRouting> =>
+        SlotOffset<TRouting>(group, epoch, source) + LineBytes<TRouting>(group.Ranks) + ((long)slot * TRouting.RowBytes);
+
+    /// <summary>Place of a row in the combine region; <see cref="ExpertRankHeader.CombineRow"/> names the first of each rank.</summary>
+    public static long CombineRowOffset<TRouting>(in ExpertGroup group, uint epoch, int row)
+        where TRouting : unmanaged, IExpertRouting<TRouting> =>
+        ((epoch % Parities) * Align((long)CombineRows<TRouting>(group.Ranks, group.Tokens) * TRouting.CombineRowBytes))
+        + ((long)row * TRouting.CombineRowBytes);
+
+    /// <summary>Place of the counters that tell about a peer.</summary>
+    public static long CounterOffset(int peer) => (long)peer * ExpertPeerCounters.SizeInBytes;
+
+    private static long Align(long bytes) => (bytes + LineAlignment - 1) & -LineAlignment;
+}

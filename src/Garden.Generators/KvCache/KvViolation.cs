@@ -1,4 +1,0 @@
-namespace Garden.Generators.KvCache;
-
-/// <summary>A broken rule: which, at which argument (null for the attribute as a whole), and the values for its message.</summary>
-internal sealed record KvViolation(string Id, string? Argument, params string[] Values);

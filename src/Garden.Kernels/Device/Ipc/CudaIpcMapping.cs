@@ -1,0 +1,59 @@
+using System.Runtime.CompilerServices;
+using Garden.Kernels.Native;
+
+namespace Garden.Kernels;
+
+/// <summary>Another process's allocation, opened in this one. Opened once for all buffers inside it, closed with the last.</summary>
+internal sealed class CudaIpcMapping
+{
+    private static readonly Lock s_lock = new();
+    private static readonly Dictionary<Key, CudaIpcMapping> s_open = [];
+    private readonly Key _key;
+    private readonly CudaContext _context;
+    private int _users = 1;
+
+    private CudaIpcMapping(Key key, CudaContext context, nint address)
+    {
+        _key = key;
+        _context = context;
+        Address = address;
+    }
+
+    public nint Address { get; }
+
+    public static CudaIpcMapping Open(CudaDevice device, IpcMemoryHandle handle)
+    {
+        var key = new Key(handle.ProcessId, handle.ProcessStart, handle.AllocationId, device.Context.DangerousGetHandle());
+        lock (s_lock)
+        {
+            if (s_open.TryGetValue(key, out CudaIpcMapping? open))
+            {
+                open._users++;
+                return open;
+            }
+
+            CUipcMemHandle native = default;
+            handle.Handle.Span.CopyTo(native.reserved);
+            using CudaContext.Scope scope = device.Context.Enter();
+            LibCuda.Check(LibCuda.cuIpcOpenMemHandle(out nint address, native, LibCuda.CU_IPC_MEM_LAZY_ENABLE_PEER_ACCESS));
+            open = new CudaIpcMapping(key, device.Context, address);
+            s_open.Add(key, open);
+            return open;
+        }
+    }
+
+    public void Release()
+    {
+        lock (s_lock)
+        {
+            if (--_users != 0)
+                return;
+            s_open.Remove(_key);
+            using CudaContext.Scope scope = _context.Enter();
+            // Closing fails only when the driver has shut down, and then nothing is open any more.
+            _ = LibCuda.cuIpcCloseMemHandle(Address);
+        }
+    }
+
+    private readonly record struct Key(int Process, ulong Start, ulong Allocation, nint Context);
+}

@@ -1,0 +1,189 @@
+using System.Runtime.InteropServices;
+
+namespace Garden.Kernels;
+
+/// <summary>
+/// Writes with raw addresses, resolved from <see cref="WriteDescriptor"/>s and executed by one kernel: what a NIC does with a
+/// plan's descriptors, between memories that one device reaches (its own, a peer's, another process's). Not thread-safe. Immediates
+/// are not delivered.
+/// </summary>
+public sealed unsafe class DeviceWriteList : IDisposable
+{
+    /// <summary>Longer writes are cut, so that one long write keeps the whole device busy.</summary>
+    public const int PieceBytes = 16 * 1024;
+
+    private const int Batch = 64;
+
+    /// <summary>Groups beyond those that run at once: 16 times as many were the fastest for 256-byte writes on an H100, where one write a set of lanes loses the early load of the next.</summary>
+    private const int Waves = 16;
+
+    private readonly DeviceKernel<ExecuteWritesArgs> _kernel;
+    private readonly Dictionary<RegionHandle, (nint Address, long Length)> _regions = [];
+    private MappedBuffer _staging;
+    private DeviceBuffer _writes;
+    private int _capacity;
+    private long _bytes;
+
+    /// <summary>Loads the kernel and allocates room for so many pieces; the list grows when it is full.</summary>
+    /// <exception cref="KernelCompilationException">The kernel could not be compiled.</exception>
+    /// <exception cref="CudaException">The memory could not be allocated.</exception>
+    public DeviceWriteList(KernelDevice device, int capacity = 4096)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
+        Device = device;
+        _capacity = capacity;
+        _kernel = device.Load<ExecuteWritesArgs>(ExecuteWrites.Run);
+        _staging = device.AllocateMapped((long)capacity * sizeof(DeviceWrite));
+        _writes = device.Allocate((long)capacity * sizeof(DeviceWrite));
+    }
+
+    /// <summary>The device whose kernel executes the list.</summary>
+    public KernelDevice Device { get; }
+
+    /// <summary>Pieces in the list.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>Bytes the list copies.</summary>
+    public long Bytes => _bytes;
+
+    /// <summary>What a thread of the kernel needs.</summary>
+    public KernelResources Resources => _kernel.Resources;
+
+    /// <summary>Says where a region's memory is for this device: descriptors that name it resolve to addresses from there on.</summary>
+    public void MapRegion(RegionHandle region, nint address, long length)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(address);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        _regions[region] = (address, length);
+    }
+
+    /// <summary>Adds a write between raw addresses that the device reaches. The ranges must not overlap.</summary>
+    public void Add(nint source, nint destination, long length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        // Cut at multiples of 16 of the source, so that every piece but the first begins aligned.
+        long piece = PieceBytes - (source & 15);
+        for (long at = 0; at < length; at += piece, piece = PieceBytes)
+        {
+            piece = Math.Min(piece, length - at);
+            if (Count == _capacity)
+                Grow();
+            // Safe: Count is below the capacity the staging memory has room for.
+            ((DeviceWrite*)_staging.Pointer)[Count++] = new DeviceWrite { Source = (ulong)(source + (nint)at), Destination = (ulong)(destination + (nint)at), Length = piece };
+        }
+
+        _bytes += length;
+    }
+
+    /// <summary>Adds what descriptors say. Nothing is added when one is refused.</summary>
+    /// <exception cref="PlanException">A region is not mapped, or a range lies outside it; the message has the values.</exception>
+    public void Add(ReadOnlySpan<WriteDescriptor> descriptors)
+    {
+        foreach (ref readonly WriteDescriptor descriptor in descriptors)
+        {
+            if (descriptor.Length == 0)
+                continue;
+            Resolve(descriptor.Source, descriptor.SourceOffset, descriptor.Length, "source");
+            Resolve(descriptor.Destination, descriptor.DestinationOffset, descriptor.Length, "destination");
+        }
+
+        foreach (ref readonly WriteDescriptor descriptor in descriptors)
+        {
+            if (descriptor.Length != 0)
+                Add(Resolve(descriptor.Source, descriptor.SourceOffset, descriptor.Length, "source"), Resolve(descriptor.Destination, descriptor.DestinationOffset, descriptor.Length, "destination"), descriptor.Length);
+        }
+    }
+
+    /// <summary>Expands a plan and adds all of it; the list is as before when the plan is refused.</summary>
+    /// <exception cref="PlanException">A region is not mapped, or a range lies outside it; the message has the values.</exception>
+    public void Add<TPlan>(in TPlan plan)
+        where TPlan : unmanaged, ITransferPlan<TPlan>
+    {
+        (int count, long bytes) = (Count, _bytes);
+        Span<WriteDescriptor> descriptors = stackalloc WriteDescriptor[Batch];
+        PlanCursor cursor = default;
+        try
+        {
+            while (!cursor.IsCompleted)
+                Add(descriptors[..TPlan.Expand(in plan, ref cursor, descriptors)]);
+        }
+        catch
+        {
+            (Count, _bytes) = (count, bytes);
+            throw;
+        }
+    }
+
+    /// <summary>Empties the list; mapped regions stay.</summary>
+    public void Clear()
+    {
+        Count = 0;
+        _bytes = 0;
+    }
+
+    /// <summary>Puts the list's execution on a stream. The list must not be changed until the stream has passed it.</summary>
+    /// <param name="stream">Where to put it.</param>
+    /// <param name="lanes">Threads that share a piece, a power of two up to the group's threads; 0 chooses by the mean length.</param>
+    public void Execute(DeviceStream stream, int lanes = 0)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        if (Count == 0)
+            return;
+        stream.Copy(_writes.Address, _staging.DeviceAddress, (long)Count * sizeof(DeviceWrite));
+        LaunchCopied(stream, lanes);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _kernel.Dispose();
+        _staging.Dispose();
+        _writes.Dispose();
+    }
+
+    /// <summary>Executes what an earlier <see cref="Execute"/> has copied to the device already.</summary>
+    internal void LaunchCopied(DeviceStream stream, int lanes)
+    {
+        int most = Math.Min(Device.MaxThreadsPerGroup, 256);
+        // A lane moves one vector of 16 bytes at a time and four at best: enough lanes for one each, no more than a warp.
+        lanes = lanes != 0 ? lanes : (int)Math.Clamp(System.Numerics.BitOperations.RoundUpToPowerOf2((uint)((_bytes / Count) + 15) / 16), 4, Device.WarpSize);
+        if (lanes < 1 || lanes > most || !System.Numerics.BitOperations.IsPow2(lanes))
+            throw new ArgumentOutOfRangeException(nameof(lanes), lanes, $"The lanes of a write are a power of two up to {most}.");
+        LaunchShape shape = _kernel.ShapeFor((long)Count * lanes);
+        if (Device is not CpuDevice)
+            shape = shape with { Groups = (int)Math.Min((long)shape.Groups * Waves, (((long)Count * lanes) + shape.GroupThreads - 1) / shape.GroupThreads) };
+        _kernel.Launch(stream, shape, new ExecuteWritesArgs { Writes = (ulong)_writes.Address, Count = Count, Lanes = lanes });
+    }
+
+    private nint Resolve(RegionHandle region, long offset, long length, string side)
+    {
+        if (!_regions.TryGetValue(region, out (nint Address, long Length) memory))
+            throw new PlanException($"The {side} {region} is not mapped for {Device.Name}; call MapRegion with its address first.");
+        if (offset < 0 || length < 0 || offset > memory.Length - length)
+            throw new PlanException($"The {side} range [{offset}, {offset} + {length}) lies outside {region}, which has {memory.Length} bytes; correct the offset or the length.");
+        return memory.Address + (nint)offset;
+    }
+
+    private void Grow()
+    {
+        int capacity = checked(_capacity * 2);
+        MappedBuffer staging = Device.AllocateMapped((long)capacity * sizeof(DeviceWrite));
+        DeviceBuffer writes;
+        try
+        {
+            writes = Device.Allocate((long)capacity * sizeof(DeviceWrite));
+        }
+        catch
+        {
+            staging.Dispose();
+            throw;
+        }
+
+        // Safe: both have room for Count entries.
+        Buffer.MemoryCopy(_staging.Pointer, staging.Pointer, (long)capacity * sizeof(DeviceWrite), (long)Count * sizeof(DeviceWrite));
+        _staging.Dispose();
+        _writes.Dispose();
+        (_staging, _writes, _capacity) = (staging, writes, capacity);
+    }
+}

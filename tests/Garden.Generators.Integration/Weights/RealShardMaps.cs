@@ -1,0 +1,76 @@
+#if REAL_MODELS
+using Garden.Weights;
+
+namespace Garden.Generators.Integration.Weights;
+
+/// <summary>Llama-3-70B: 723 tensors, of which the index says 282 215 219 200 bytes in float32.</summary>
+[WeightShardMap(TrainerMesh = "fsdp=?", InferenceMesh = "dp=?, tp=?", Index = "llama-3-70b/model.safetensors.index.json", Trainer = "flat(fsdp)", Element = WeightElement.Float32)]
+[WeightTensor("model.embed_tokens.weight", 128262, 8192, Inference = "shard(0, tp, pad)")]
+[WeightTensor("model.layers.{layer}.self_attn.q_proj.weight", 8192, 8192, Inference = "shard(0, tp)")]
+[WeightTensor("model.layers.{layer}.self_attn.k_proj.weight", 1024, 8192, Inference = "shard(0, tp, shards=8)")]
+[WeightTensor("model.layers.{layer}.self_attn.v_proj.weight", 1024, 8192, Inference = "shard(0, tp, shards=8)")]
+[WeightTensor("model.layers.{layer}.self_attn.o_proj.weight", 8192, 8192, Inference = "shard(1, tp)")]
+[WeightTensor("model.layers.{layer}.mlp.gate_proj.weight", 28672, 8192, Inference = "shard(0, tp)")]
+[WeightTensor("model.layers.{layer}.mlp.up_proj.weight", 28672, 8192, Inference = "shard(0, tp)")]
+[WeightTensor("model.layers.{layer}.mlp.down_proj.weight", 8192, 28672, Inference = "shard(1, tp)")]
+[WeightTensor("model.layers.{layer}.input_layernorm.weight", 8192)]
+[WeightTensor("model.layers.{layer}.post_attention_layernorm.weight", 8192)]
+[WeightTensor("model.norm.weight", 8192)]
+[WeightTensor("lm_head.weight", 128262, 8192, Inference = "shard(0, tp, pad)")]
+[WeightFusion("model.layers.{layer}.self_attn.qkv_proj.weight", "model.layers.{layer}.self_attn.q_proj.weight", "model.layers.{layer}.self_attn.k_proj.weight", "model.layers.{layer}.self_attn.v_proj.weight")]
+[WeightFusion("model.layers.{layer}.mlp.gate_up_proj.weight", "model.layers.{layer}.mlp.gate_proj.weight", "model.layers.{layer}.mlp.up_proj.weight")]
+public partial struct Llama70;
+
+/// <summary>The same in bfloat16 from tensor-parallel trainers, matrices in FP8 at inference.</summary>
+[WeightShardMap(TrainerMesh = "dp=?, tp=?", InferenceMesh = "tp=?", Index = "llama-3-70b/model.safetensors.index.json")]
+[WeightTensor("model.embed_tokens.weight", 128262, 8192, Trainer = "shard(0, tp, pad) flat(dp)", Inference = "shard(0, tp, pad)")]
+[WeightTensor("model.layers.{layer}.self_attn.q_proj.weight", 8192, 8192, Trainer = "shard(0, tp) flat(dp)", Inference = "shard(0, tp)", Convert = WeightConversion.Float8Block128)]
+[WeightTensor("model.layers.{layer}.self_attn.k_proj.weight", 1024, 8192, Trainer = "shard(0, tp) flat(dp)", Inference = "shard(0, tp)", Convert = WeightConversion.Float8Block128)]
+[WeightTensor("model.layers.{layer}.self_attn.v_proj.weight", 1024, 8192, Trainer = "shard(0, tp) flat(dp)", Inference = "shard(0, tp)", Convert = WeightConversion.Float8Block128)]
+[WeightTensor("model.layers.{layer}.self_attn.o_proj.weight", 8192, 8192, Trainer = "shard(1, tp) flat(dp)", Inference = "shard(1, tp)", Convert = WeightConversion.Float8Block128)]
+[WeightTensor("model.layers.{layer}.mlp.gate_proj.weight", 28672, 8192, Trainer = "shard(0, tp) flat(dp)", Inference = "shard(0, tp)", Convert = WeightConversion.Float8Block128)]
+[WeightTensor("model.layers.{layer}.mlp.up_proj.weight", 28672, 8192, Trainer = "shard(0, tp) flat(dp)", Inference = "shard(0, tp)", Convert = WeightConversion.Float8Block128)]
+[WeightTensor("model.layers.{layer}.mlp.down_proj.weight", 8192, 28672, Trainer = "shard(1, tp) flat(dp)", Inference = "shard(1, tp)", Convert = WeightConversion.Float8Block128)]
+[WeightTensor("model.layers.{layer}.input_layernorm.weight", 8192)]
+[WeightTensor("model.layers.{layer}.post_attention_layernorm.weight", 8192)]
+[WeightTensor("model.norm.weight", 8192)]
+[WeightTensor("lm_head.weight", 128262, 8192, Trainer = "shard(0, tp, pad) flat(dp)", Inference = "shard(0, tp, pad)")]
+[WeightFusion("model.layers.{layer}.self_attn.qkv_proj.weight", "model.layers.{layer}.self_attn.q_proj.weight", "model.layers.{layer}.self_attn.k_proj.weight", "model.layers.{layer}.self_attn.v_proj.weight")]
+[WeightFusion("model.layers.{layer}.mlp.gate_up_proj.weight", "model.layers.{layer}.mlp.gate_proj.weight", "model.layers.{layer}.mlp.up_proj.weight")]
+public partial struct Llama70Float8;
+
+/// <summary>Qwen3.5-25B-A3B: 22 213 tensors, full and linear attention mixed; the index says 50 182 743 296 bytes in 16 bits.</summary>
+[WeightShardMap(TrainerMesh = "fsdp=?", InferenceMesh = "ep=?, tp=?", Index = "qwen3.5-25b-a3b/model.safetensors.index.json", Trainer = "flat(fsdp)")]
+[WeightTensor("lm_head.weight", 248320, 2048, Inference = "shard(0, tp, pad)")]
+[WeightTensor("model.language_model.embed_tokens.weight", 248320, 2048, Inference = "shard(0, tp, pad)")]
+[WeightTensor("model.language_model.layers.{layer}.input_layernorm.weight", 2048)]
+[WeightTensor("model.language_model.layers.{layer}.post_attention_layernorm.weight", 2048)]
+[WeightTensor("model.language_model.layers.{layer}.linear_attn.A_log", 32, Inference = "shard(0, tp, pad)")]
+[WeightTensor("model.language_model.layers.{layer}.linear_attn.dt_bias", 32, Inference = "shard(0, tp, pad)")]
+[WeightTensor("model.language_model.layers.{layer}.linear_attn.conv1d.weight", 8192, 1, 4, Inference = "shard(0, tp, pad)")]
+[WeightTensor("model.language_model.layers.{layer}.linear_attn.in_proj_a.weight", 32, 2048, Inference = "shard(0, tp, pad)")]
+[WeightTensor("model.language_model.layers.{layer}.linear_attn.in_proj_b.weight", 32, 2048, Inference = "shard(0, tp, pad)")]
+[WeightTensor("model.language_model.layers.{layer}.linear_attn.in_proj_qkv.weight", 8192, 2048, Inference = "shard(0, tp, pad)")]
+[WeightTensor("model.language_model.layers.{layer}.linear_attn.in_proj_z.weight", 4096, 2048, Inference = "shard(0, tp, pad)")]
+[WeightTensor("model.language_model.layers.{layer}.linear_attn.norm.weight", 128)]
+[WeightTensor("model.language_model.layers.{layer}.linear_attn.out_proj.weight", 2048, 4096, Inference = "shard(1, tp, pad)")]
+[WeightTensor("model.language_model.layers.{layer}.self_attn.q_proj.weight", 8192, 2048, Inference = "shard(0, tp, pad)")]
+[WeightTensor("model.language_model.layers.{layer}.self_attn.k_proj.weight", 512, 2048, Inference = "shard(0, tp, pad, shards=2)")]
+[WeightTensor("model.language_model.layers.{layer}.self_attn.v_proj.weight", 512, 2048, Inference = "shard(0, tp, pad, shards=2)")]
+[WeightTensor("model.language_model.layers.{layer}.self_attn.o_proj.weight", 2048, 4096, Inference = "shard(1, tp, pad)")]
+[WeightTensor("model.language_model.layers.{layer}.self_attn.q_norm.weight", 256)]
+[WeightTensor("model.language_model.layers.{layer}.self_attn.k_norm.weight", 256)]
+[WeightTensor("model.language_model.layers.{layer}.mlp.gate.weight", 180, 2048)]
+[WeightTensor("model.language_model.layers.{layer}.mlp.shared_expert_gate.weight", 1, 2048)]
+[WeightTensor("model.language_model.layers.{layer}.mlp.shared_expert.gate_proj.weight", 512, 2048, Inference = "shard(0, tp, pad)")]
+[WeightTensor("model.language_model.layers.{layer}.mlp.shared_expert.up_proj.weight", 512, 2048, Inference = "shard(0, tp, pad)")]
+[WeightTensor("model.language_model.layers.{layer}.mlp.shared_expert.down_proj.weight", 2048, 512, Inference = "shard(1, tp, pad)")]
+[WeightTensor("model.language_model.layers.{layer}.mlp.experts.{expert}.gate_proj.weight", 512, 2048, Inference = "expert(ep, pad) shard(0, tp, pad)")]
+[WeightTensor("model.language_model.layers.{layer}.mlp.experts.{expert}.up_proj.weight", 512, 2048, Inference = "expert(ep, pad) shard(0, tp, pad)")]
+[WeightTensor("model.language_model.layers.{layer}.mlp.experts.{expert}.down_proj.weight", 2048, 512, Inference = "expert(ep, pad) shard(1, tp, pad)")]
+[WeightTensor("model.language_model.norm.weight", 2048)]
+[WeightFusion("model.language_model.layers.{layer}.self_attn.qkv_proj.weight", "model.language_model.layers.{layer}.self_attn.q_proj.weight", "model.language_model.layers.{layer}.self_attn.k_proj.weight", "model.language_model.layers.{layer}.self_attn.v_proj.weight")]
+[WeightFusion("model.language_model.layers.{layer}.mlp.experts.{expert}.gate_up_proj.weight", "model.language_model.layers.{layer}.mlp.experts.{expert}.gate_proj.weight", "model.language_model.layers.{layer}.mlp.experts.{expert}.up_proj.weight")]
+[WeightFusion("model.language_model.layers.{layer}.mlp.shared_expert.gate_up_proj.weight", "model.language_model.layers.{layer}.mlp.shared_expert.gate_proj.weight", "model.language_model.layers.{layer}.mlp.shared_expert.up_proj.weight")]
+public partial struct Qwen35Moe;
+#endif
