@@ -3,16 +3,22 @@ using Garden.Interop.Host;
 using Garden.KvCache;
 using Garden.Samples;
 
-// garden-test-host prefill|decode FABRIC PLACE MILLISECONDS-A-LAYER: one line of output for each thing that happens. Ends with its input.
+// garden-test-host prefill|decode FABRIC PLACE MILLISECONDS-A-LAYER, or storm tcp PLACE ENDPOINTS: one line of output for each thing that happens. Ends with its input.
 if (args is not [var role, var fabric, var place, var milliseconds])
 {
     Console.Error.WriteLine("garden-test-host prefill|decode tcp|shm PLACE MILLISECONDS");
     return 2;
 }
 
-await using TransferEngine engine = HostEngines.Build(fabric);
 // The console's reader blocks, whatever its methods are called.
 Task orphaned = Task.Run(Console.In.ReadToEnd);
+if (role == "storm")
+{
+    Storm.Run(NetAddress.Parse(await Rendezvous.FindAsync(place, TimeSpan.FromSeconds(30))), int.Parse(milliseconds), orphaned);
+    return 0;
+}
+
+await using TransferEngine engine = HostEngines.Build(fabric);
 if (role == "prefill")
 {
     await using var prefill = new PrefillHost(engine, TimeSpan.FromMilliseconds(int.Parse(milliseconds)));

@@ -120,7 +120,7 @@ internal sealed class SoakNode : IAsyncDisposable
         while (links.Count < _plan.Nodes - 1)
         {
             if (Environment.TickCount64 > until)
-                throw new TimeoutException($"Node {Index} met {links.Count} of {_plan.Nodes - 1} others within {s_deadline.TotalSeconds} s.");
+                throw new TimeoutException($"Node {Index} met {links.Count} of {_plan.Nodes - 1} others within {s_deadline.TotalSeconds} s; its peers are {string.Join(", ", Engine.Peers)}; {Engine.GetStatistics()}");
             foreach (Peer peer in Engine.Peers)
             {
                 if (greeted.Add(peer))

@@ -27,13 +27,36 @@ internal sealed class HostProcess : IAsyncDisposable
     }
 
     /// <summary>Starts one side; it ends with this process at the latest, because its input does.</summary>
-    public static HostProcess Start(string role, string fabric, string place, TimeSpan layerTime) => new(Process.Start(
-        new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "garden-test-host"), [role, fabric, place, $"{layerTime.TotalMilliseconds:0}"])
+    public static HostProcess Start(string role, string fabric, string place, TimeSpan layerTime) =>
+        Start([role, fabric, place, $"{layerTime.TotalMilliseconds:0}"], []);
+
+    /// <summary>Endpoints without engines that connect to the engine whose address is at the place.</summary>
+    public static HostProcess StartStorm(string place, int endpoints) => Start(
+        ["storm", "tcp", place, $"{endpoints}"],
+        // With its defaults the provider's message layer (1.17) takes some 70 MB an endpoint: pools of 16 KiB buffers by the thousand. The
+        // eager limit is the engine's, or the connection is refused.
+        new()
+        {
+            ["FI_OFI_RXM_BUFFER_SIZE"] = "512",
+            ["FI_OFI_RXM_EAGER_LIMIT"] = "16384",
+            ["FI_OFI_RXM_MSG_RX_SIZE"] = "8",
+            ["FI_OFI_RXM_MSG_TX_SIZE"] = "8",
+            ["FI_OFI_RXM_RX_SIZE"] = "64",
+            ["FI_OFI_RXM_TX_SIZE"] = "64",
+        });
+
+    private static HostProcess Start(string[] arguments, Dictionary<string, string> environment)
+    {
+        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "garden-test-host"), arguments)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-        })!);
+        };
+        foreach ((string name, string value) in environment)
+            start.Environment[name] = value;
+        return new HostProcess(Process.Start(start)!);
+    }
 
     /// <summary>Waits for a line that begins like this.</summary>
     public async Task<string> LineAsync(string beginning)

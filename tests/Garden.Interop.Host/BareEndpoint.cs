@@ -1,8 +1,7 @@
 using Garden.Fabric;
 using Garden.Interop.Libfabric;
-using Garden.Testing;
 
-namespace Garden.Interop.Tests.Libfabric;
+namespace Garden.Interop.Host;
 
 /// <summary>A NIC without an engine or a thread that says hello as an engine would.</summary>
 internal sealed class BareEndpoint : IDisposable
@@ -16,7 +15,7 @@ internal sealed class BareEndpoint : IDisposable
         _index = (uint)index;
         _session = (ulong)index + 1;
         var options = TcpOptions.At(bind) with { QueueDepth = 1, MessageDepth = 4, ReceiveDepth = 4, MaxMessageLength = 512 };
-        _domain = new TcpFabric(options).Open(new FabricOpenContext((ulong)index, 0, new TestSignal()))[0];
+        _domain = new TcpFabric(options).Open(new FabricOpenContext((ulong)index, 0, new NoSignal()))[0];
     }
 
     /// <summary>Acceptances that named this endpoint.</summary>
@@ -31,7 +30,8 @@ internal sealed class BareEndpoint : IDisposable
         byte[] message = new byte[ControlHeader.Length + body.Length];
         new ControlHeader(ControlHeader.ProtocolVersion, ControlKind.Hello, ControlHeader.NoPeer, 0, 0).Write(message);
         body.CopyTo(message, ControlHeader.Length);
-        Assert.True(_domain.TrySend(_domain.OpenRoute(nic), message, 1), "the hello was not taken");
+        if (!_domain.TrySend(_domain.OpenRoute(nic), message, 1))
+            throw new InvalidOperationException($"Endpoint {_index}: the hello was not taken.");
     }
 
     public unsafe void Poll()
@@ -41,7 +41,8 @@ internal sealed class BareEndpoint : IDisposable
         {
             if (completion.Kind == FabricCompletionKind.MessageSent)
             {
-                Assert.Equal(FabricStatus.Ok, completion.Status);
+                if (completion.Status != FabricStatus.Ok)
+                    throw new InvalidOperationException($"Endpoint {_index}: the hello ended as {completion.Status}.");
                 continue;
             }
 
@@ -57,4 +58,12 @@ internal sealed class BareEndpoint : IDisposable
     }
 
     public void Dispose() => _domain.Dispose();
+
+    /// <summary>Nobody parks.</summary>
+    private sealed class NoSignal : IWorkerSignal
+    {
+        public void Wake()
+        {
+        }
+    }
 }
