@@ -117,7 +117,7 @@ internal sealed class SoakNode : IAsyncDisposable
         byte[] terms = new SoakTerms(Index, [.. Counters.SelectMany(static counters => counters).Select(static counter => counter.Immediate)], _destinationRegion.Export()).ToBytes();
         var greeted = new HashSet<Peer>();
         var links = new List<SoakLink>();
-        while (links.Count < _plan.Nodes - 1)
+        while (links.Count < _plan.Nodes - 1 || greeted.Count < _plan.Nodes - 1)
         {
             if (Environment.TickCount64 > until)
                 throw new TimeoutException($"Node {Index} met {links.Count} of {_plan.Nodes - 1} others within {s_deadline.TotalSeconds} s; its peers are {string.Join(", ", Engine.Peers)}; {Engine.GetStatistics()}");
