@@ -30,10 +30,16 @@ public sealed class CodeFixTests
         Assert.Equal(2, Sources.Generate(Sources.Compile(after)).SyntaxTrees.Count());
     }
 
+    [Theory]
+    [InlineData("[Garden.Experts.ExpertRouting(Experts = 8, TopK = 2, HiddenSize = 64, MaxTokens = 1)]", "GRDN0030")]
+    [InlineData("[Garden.Weights.WeightShardMap(TrainerMesh = \"dp=4\", InferenceMesh = \"tp=2\"), Garden.Weights.WeightTensor(\"w\", 8, 4)]", "GRDN0050")]
+    public async Task Routings_and_shard_maps_are_fixed_too(string attributes, string id) =>
+        Assert.Equal(($"{attributes} partial struct S;", "Make 'S' partial"), await Fix($"{attributes} struct S;", id));
+
     [Fact]
-    public async Task Routings_are_fixed_too() => Assert.Equal(
-        ("[Garden.Experts.ExpertRouting(Experts = 8, TopK = 2, HiddenSize = 64, MaxTokens = 1)] partial struct R;", "Make 'R' partial"),
-        await Fix("[Garden.Experts.ExpertRouting(Experts = 8, TopK = 2, HiddenSize = 64, MaxTokens = 1)] struct R;", "GRDN0030"));
+    public async Task Maps_are_fixed_too() => Assert.Equal(
+        ("[Garden.Weights.WeightShardMap(TrainerMesh = \"a=1\", InferenceMesh = \"a=1\"), Garden.Weights.WeightTensor(\"w\", 8)] partial struct M;", "Make 'M' partial"),
+        await Fix("[Garden.Weights.WeightShardMap(TrainerMesh = \"a=1\", InferenceMesh = \"a=1\"), Garden.Weights.WeightTensor(\"w\", 8)] struct M;", "GRDN0050"));
 
     [Theory]
     [InlineData("partial struct Transfer;")]

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace Garden.Weights;
 
-/// <summary>The sizes of a mesh of one to four axes: 16 bytes, blittable. Ranks are numbered with the last axis running fastest.</summary>
+/// <summary>The sizes of a mesh of one to four axes: 20 bytes, blittable. Ranks are numbered with the last axis running fastest.</summary>
 /// <remarks>Rank r of a mesh (a, b, c) is at (r / (b × c), r / c mod b, r mod c).</remarks>
 public readonly struct WeightMesh : IEquatable<WeightMesh>
 {

@@ -14,7 +14,7 @@ namespace Garden.Generators.CodeFixes;
 public sealed class TargetTypeCodeFix : CodeFixProvider
 {
     /// <inheritdoc/>
-    public override ImmutableArray<string> FixableDiagnosticIds { get; } = ["GRDN0001", "GRDN0030"];
+    public override ImmutableArray<string> FixableDiagnosticIds { get; } = ["GRDN0001", "GRDN0030", "GRDN0050"];
 
     /// <inheritdoc/>
     public override FixAllProvider GetFixAllProvider() => WellKnownFixAllProviders.BatchFixer;

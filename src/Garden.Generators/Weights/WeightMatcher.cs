@@ -20,8 +20,9 @@ internal static class WeightMatcher
         MatchNames(map, names, index is not null, matches, violations);
         for (int i = 0; i < map.Rules.Length; i++)
         {
+            // Only with an index: without one every rule has told names of its own.
             if (matches[i].Count == 0)
-                violations.AtTensor(map.Rules[i].Index, "GRDN0058", "0", map.Rules[i].Name, index?.File ?? "the names of the other rules");
+                violations.AtTensor(map.Rules[i].Index, "GRDN0058", "0", map.Rules[i].Name, index?.File ?? "");
             else
                 Store(map.Rules[i], matches[i], violations);
         }

@@ -37,7 +37,7 @@ public sealed class EfaFabric : IFabric
     public string Name => FabricName;
 
     /// <inheritdoc/>
-    public IReadOnlyList<IFabricDomain> Open(FabricOpenContext context) => DomainOpening.OpenAll(_options.Domains, Open);
+    public IReadOnlyList<IFabricDomain> Open(FabricOpenContext context) => DomainOpening.OpenAll(_options.Domains, domain => Open(domain, context.Signal));
 
     internal static IReadOnlyList<EndpointOption> EndpointOptions { get; } =
     [
@@ -54,11 +54,11 @@ public sealed class EfaFabric : IFabric
         Batches = true,
     };
 
-    private unsafe LibfabricDomain Open(string domain)
+    private unsafe LibfabricDomain Open(string domain, IWorkerSignal signal)
     {
         using ProviderQuery query = ProviderQuery.Begin("efa");
         query.SetDomain(domain);
         fi_info* info = query.Find(null, null, $"efa on {domain}", InstallLine);
-        return new LibfabricDomain(info, Decide(ProviderAttributes.Read(info)), _options, EndpointOptions);
+        return new LibfabricDomain(info, Decide(ProviderAttributes.Read(info)), _options, EndpointOptions, signal);
     }
 }

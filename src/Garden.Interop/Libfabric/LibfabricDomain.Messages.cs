@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Garden.Fabric;
 using Garden.Interop.Libfabric.Native;
 
@@ -56,7 +57,7 @@ internal sealed unsafe partial class LibfabricDomain
         }
     }
 
-    private bool TryStart(FrameKind kind, LibfabricRoute route, ReadOnlySpan<byte> message, ulong context)
+    private bool TryStart(FrameKind kind, LibfabricRoute route, ReadOnlySpan<byte> message, ulong context, Revocation? revocation = null)
     {
         int slot = _messages.TryTake(route, context);
         if (slot < 0)
@@ -69,6 +70,8 @@ internal sealed unsafe partial class LibfabricDomain
         message.CopyTo(new Span<byte>(buffer + header, message.Length));
         _messages[slot].Length = header + message.Length;
         _messages[slot].IsTold = kind != FrameKind.Message;
+        _messages[slot].Revocation = revocation;
+        revocation?.Unanswered.Add(route.Peer);
         route.Unacknowledged++;
         if (route.WaitingMessages.Count == 0 && TryHandOver(slot, route))
             return true;
@@ -131,6 +134,7 @@ internal sealed unsafe partial class LibfabricDomain
 
         message.IsOpen = false;
         message.Route!.Unacknowledged--;
+        message.Revocation?.Unanswered.Remove(message.Route.Peer);
         if (!message.IsTold)
             Report(FabricCompletionKind.MessageSent, message.Context, message.Route.Index, status, code);
         _messages.ReturnIfDone(slot);
@@ -189,7 +193,10 @@ internal sealed unsafe partial class LibfabricDomain
         PeerNic? sender = FindSender(in frame, bytes.Slice(MessageFrame.HeaderLength, frame.AddressLength));
         if (frame.Kind != FrameKind.Message)
         {
-            if (frame.Kind == FrameKind.Probe && sender is not null)
+            ReadOnlySpan<byte> content = bytes[(MessageFrame.HeaderLength + frame.AddressLength)..];
+            if (frame.Kind == FrameKind.Revocation && content.Length == sizeof(ulong))
+                sender?.Revoke(BinaryPrimitives.ReadUInt64LittleEndian(content));
+            if (sender is not null)
                 Acknowledge(sender, frame.Token);
             PostReceive(index);
             return false;

@@ -27,15 +27,22 @@ internal sealed unsafe partial class LibfabricDomain
     /// <inheritdoc/>
     public void Unregister(RegionKeys keys)
     {
+        Revocation? revocation;
         lock (_gate)
         {
-            if (_disposed)
+            if (_disposed || !_regions.Contains(keys.LocalKey))
                 return;
-            fid_mr* mr = _regions.Remove(keys.LocalKey);
-            if (mr is null)
-                return;
+            revocation = Announce(keys.RemoteKey);
+        }
+
+        if (revocation is not null)
+            Await(revocation);
+        lock (_gate)
+        {
             // Landing happens in this domain's own calls alone, and the gate keeps them out: what comes later finds no key.
-            Calls.fi_close(&mr->fid);
+            fid_mr* mr = _disposed ? null : _regions.Remove(keys.LocalKey);
+            if (mr is not null)
+                Calls.fi_close(&mr->fid);
         }
     }
 

@@ -68,7 +68,7 @@ internal sealed unsafe partial class LibfabricDomain
             if (_disposed || _failed)
                 return;
             for (int idle = 0; idle < 2;)
-                idle = Harvest() == 0 ? idle + 1 : 0;
+                idle = HarvestForWorker() == 0 ? idle + 1 : 0;
             // Found by what it sent, the provider knows it without the address vector; only what is in there can be removed.
             Lose(FindOrAddPeer(neighbour.Address, isLeaving: true), FI.FI_ESHUTDOWN);
         }
@@ -163,6 +163,9 @@ internal sealed unsafe partial class LibfabricDomain
             if (_routes[i] is { } route && route.Peer == peer)
                 FailRoute(route, FabricStatus.RouteDown, code);
         }
+
+        if (peer.Control is { } control)
+            FailRoute(control, FabricStatus.RouteDown, code);
     }
 
     /// <summary>A remote NIC is gone for good: also what the provider holds for it will not end by itself.</summary>

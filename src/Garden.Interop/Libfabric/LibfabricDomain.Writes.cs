@@ -32,9 +32,11 @@ internal sealed unsafe partial class LibfabricDomain
                 if (slot < 0)
                     break;
                 _writes[slot]->Write = write;
+                if (!route!.IsIntroduced && _traits.AnnouncesRevocations)
+                    route.IsIntroduced = TryStart(FrameKind.Introduction, route, [], 0);
                 // Behind what waits already, so that the order stays.
                 bool more = _traits.Batches && posted + 1 < writes.Length && writes[posted + 1].Route == write.Route;
-                if (route!.WaitingWrites.Count == 0 && TryWrite(slot, route, descriptor, more))
+                if (route.WaitingWrites.Count == 0 && TryWrite(slot, route, descriptor, more))
                     continue;
                 route.WaitingWrites.Enqueue(slot);
                 Wait(route);
@@ -60,6 +62,8 @@ internal sealed unsafe partial class LibfabricDomain
             return FabricStatus.ProviderError;
         if (!_regions.TryFind(write.LocalKey, write.LocalAddress, (ulong)write.Length, out descriptor))
             return FabricStatus.LocalAccess;
+        if (route.Peer.RevokedKeys is { } revoked && revoked.Contains(write.RemoteKey))
+            return FabricStatus.RemoteAccess;
         // No region reaches past the end of the address space; a provider's own check may wrap around.
         return write.RemoteAddress + (ulong)write.Length < write.RemoteAddress ? FabricStatus.RemoteAccess : FabricStatus.Ok;
     }

@@ -21,6 +21,7 @@ internal sealed unsafe partial class LibfabricDomain : IFabricDomain
 
     private readonly Lock _gate = new();
     private readonly ProviderTraits _traits;
+    private readonly IWorkerSignal _wake;
     private readonly LibfabricTuning _tuning;
     private readonly NativeNic _nic;
     private readonly LocalRegions _regions = new();
@@ -43,8 +44,9 @@ internal sealed unsafe partial class LibfabricDomain : IFabricDomain
 
     /// <summary>Opens a NIC on what a provider offered.</summary>
     /// <exception cref="FabricException">It could not be opened; the message names the step and what to do.</exception>
-    public LibfabricDomain(fi_info* info, ProviderTraits traits, LibfabricTuning tuning, IReadOnlyList<EndpointOption> options)
+    public LibfabricDomain(fi_info* info, ProviderTraits traits, LibfabricTuning tuning, IReadOnlyList<EndpointOption> options, IWorkerSignal wake)
     {
+        _wake = wake;
         _traits = traits;
         _tuning = tuning;
         _where = traits.Where;

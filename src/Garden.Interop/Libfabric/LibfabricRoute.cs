@@ -13,6 +13,9 @@ internal sealed class LibfabricRoute(int index, PeerNic peer)
     /// <summary>True after CloseRoute: what still ends on it is reported, nothing new is taken.</summary>
     public bool IsClosed { get; set; }
 
+    /// <summary>True once the peer has been told who writes.</summary>
+    public bool IsIntroduced { get; set; }
+
     /// <summary>True while it stands in the list of routes with waiting operations.</summary>
     public bool IsWaiting { get; set; }
 

@@ -36,11 +36,17 @@ internal sealed unsafe class LocalRegions
         return row.Key;
     }
 
+    public bool Contains(ulong key)
+    {
+        int index = (int)(key & IndexMask);
+        return key != 0 && index < _used && _rows[index].Key == key;
+    }
+
     /// <summary>Takes a region out; null when the key names none.</summary>
     public fid_mr* Remove(ulong key)
     {
         int index = (int)(key & IndexMask);
-        if (key == 0 || index >= _used || _rows[index].Key != key)
+        if (!Contains(key))
             return null;
         fid_mr* mr = _rows[index].Mr;
         _rows[index] = new Row { LastKey = key };

@@ -11,8 +11,11 @@ internal enum FrameKind : byte
     /// <summary>The answer: the receiver is done with a message.</summary>
     Acknowledgement = 2,
 
-    /// <summary>A message without content that is acknowledged at once: what was written before it has landed by then.</summary>
-    Probe = 3,
+    /// <summary>The first thing a writer says, before its first write: the receiver knows then whom to tell of a revocation.</summary>
+    Introduction = 3,
+
+    /// <summary>The key in its content will be gone: no write with it is posted any more, and the answer comes behind those that were.</summary>
+    Revocation = 4,
 }
 
 /// <summary>

@@ -51,6 +51,7 @@ internal sealed unsafe class MessageSlots : IDisposable
         slot.IsWithProvider = false;
         slot.IsOpen = true;
         slot.IsTold = false;
+        slot.Revocation = null;
         return index;
     }
 
@@ -103,5 +104,8 @@ internal sealed unsafe class MessageSlots : IDisposable
 
         /// <summary>True when nobody is to hear of its end: it is not a message of the engine.</summary>
         public bool IsTold;
+
+        /// <summary>The revocation it tells of; null for everything else.</summary>
+        public Revocation? Revocation;
     }
 }

@@ -3,6 +3,8 @@ namespace Garden.Interop.Libfabric;
 /// <summary>A remote NIC as one domain knows it: an entry of the address vector and what is under way to it. Under the domain's lock.</summary>
 internal sealed class PeerNic(string text, LibfabricAddress address, ulong fiAddress)
 {
+    private const int MostRevokedKeys = 4096;
+
     /// <summary>The address as it was given.</summary>
     public string Text { get; } = text;
 
@@ -13,6 +15,12 @@ internal sealed class PeerNic(string text, LibfabricAddress address, ulong fiAdd
 
     /// <summary>Routes to it, and one more while it is known as a sender of messages.</summary>
     public int References { get; set; }
+
+    /// <summary>What this domain itself has to say to it, apart from the routes of the engine; null until it has.</summary>
+    public LibfabricRoute? Control { get; set; }
+
+    /// <summary>Keys of it that it has taken back; null when there are none.</summary>
+    public HashSet<ulong>? RevokedKeys { get; private set; }
 
     /// <summary>Operations the provider has.</summary>
     public int InFlight { get; set; }
@@ -28,4 +36,13 @@ internal sealed class PeerNic(string text, LibfabricAddress address, ulong fiAdd
 
     /// <summary>The process behind it where that can be watched, 0 elsewhere.</summary>
     public int Process { get; set; }
+
+    /// <summary>Remembers that it has taken a key back. Bounded: what is forgotten is refused by the peer itself.</summary>
+    public void Revoke(ulong key)
+    {
+        RevokedKeys ??= [];
+        if (RevokedKeys.Count == MostRevokedKeys)
+            RevokedKeys.Clear();
+        RevokedKeys.Add(key);
+    }
 }

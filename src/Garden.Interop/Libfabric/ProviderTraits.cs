@@ -34,8 +34,11 @@ internal sealed record ProviderTraits
     /// <summary>False when a write that the receiver refuses may end as sent, or not at all.</summary>
     public bool TellsRefusedWrites { get; init; } = true;
 
-    /// <summary>False when the rest of a write whose first bytes had come may land after its region's end.</summary>
-    public bool RevokesAtOnce { get; init; } = true;
+    /// <summary>
+    /// True when writers are told of a key's end before it ends. The providers that move bytes themselves need that: tcp receives
+    /// a write to its end once its key was checked, and shm does not get over a write that it refuses.
+    /// </summary>
+    public bool AnnouncesRevocations { get; init; }
 
     /// <summary>The most bytes handed to the provider for one peer; more wait here, so that messages do not wait behind them.</summary>
     public long MaxBytesInFlight { get; init; } = long.MaxValue;

@@ -24,7 +24,7 @@ public sealed class ShmFabric : IFabric
     public string Name => FabricName;
 
     /// <inheritdoc/>
-    public IReadOnlyList<IFabricDomain> Open(FabricOpenContext context) => DomainOpening.OpenAll(Enumerable.Range(0, _options.Nics), Open);
+    public IReadOnlyList<IFabricDomain> Open(FabricOpenContext context) => DomainOpening.OpenAll(Enumerable.Range(0, _options.Nics), _ => Open(context.Signal));
 
     /// <summary>
     /// The receiver executes a peer's commands in turn, so lanes are ordered although the provider promises less; its copies with
@@ -37,13 +37,14 @@ public sealed class ShmFabric : IFabric
         Ordered = true,
         AlwaysImmediate = true,
         TellsRefusedWrites = false,
+        AnnouncesRevocations = true,
         SharesMemory = true,
     };
 
-    private unsafe LibfabricDomain Open(int nic)
+    private unsafe LibfabricDomain Open(IWorkerSignal signal)
     {
         using ProviderQuery query = ProviderQuery.Begin("shm");
         fi_info* info = query.Find(null, null, "shm");
-        return new LibfabricDomain(info, Decide(ProviderAttributes.Read(info)), _options, []);
+        return new LibfabricDomain(info, Decide(ProviderAttributes.Read(info)), _options, [], signal);
     }
 }

@@ -29,7 +29,7 @@ public sealed class TcpFabric : IFabric
     public string Name => FabricName;
 
     /// <inheritdoc/>
-    public unsafe IReadOnlyList<IFabricDomain> Open(FabricOpenContext context) => DomainOpening.OpenAll(_options.Bind, Open);
+    public IReadOnlyList<IFabricDomain> Open(FabricOpenContext context) => DomainOpening.OpenAll(_options.Bind, bind => Open(bind, context.Signal));
 
     /// <summary>
     /// Writes ask for delivery completion: tcp would call a write complete once it is in the socket, and forgets it with the
@@ -39,16 +39,16 @@ public sealed class TcpFabric : IFabric
     {
         WriteFlags = FI.FI_DELIVERY_COMPLETE,
         Completion = FabricCompletionLevel.RemotePlaced,
-        RevokesAtOnce = false,
+        AnnouncesRevocations = true,
         MaxBytesInFlight = MostBytesInFlight,
         HasWaitDescriptor = true,
     };
 
-    private unsafe LibfabricDomain Open(IPEndPoint bind)
+    private unsafe LibfabricDomain Open(IPEndPoint bind, IWorkerSignal signal)
     {
         using ProviderQuery query = ProviderQuery.Begin("tcp");
         string? service = bind.Port == 0 ? null : bind.Port.ToString(CultureInfo.InvariantCulture);
         fi_info* info = query.Find(bind.Address.ToString(), service, $"tcp at {bind}");
-        return new LibfabricDomain(info, Decide(ProviderAttributes.Read(info)) with { Place = bind.ToString() }, _options, []);
+        return new LibfabricDomain(info, Decide(ProviderAttributes.Read(info)) with { Place = bind.ToString() }, _options, [], signal);
     }
 }

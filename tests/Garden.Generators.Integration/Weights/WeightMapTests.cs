@@ -35,8 +35,16 @@ public sealed class WeightMapTests
                 senders.Add(run.SourceRank);
         }
 
-        Assert.Equal(5, senders.Count);
         Assert.Equal([2, 2, 6, 6, 6], senders.Order());
+        // The first rule has one tensor: receivers alternate between the copies, ranks 0 to 3 and 4 to 7.
+        for (int receiver = 0; receiver < 4; receiver++)
+        {
+            foreach (WeightRun run in meshes.Receives(receiver))
+            {
+                if (run.Tensor == 0)
+                    Assert.Equal(receiver % 2, run.SourceRank / 4);
+            }
+        }
     }
 
     [Fact]

@@ -38,7 +38,7 @@ internal sealed class FabricEngines : IAsyncDisposable
     {
         var pair = new FabricEngines(Build(sender, configure), Build(receiver, configure), bytes);
         pair.Peer = await pair.Sender.ConnectAsync(pair.Receiver.Address, Limit);
-        pair.Destination = pair.Peer.Import(pair.DestinationRegion.Export());
+        pair.Reimport();
         return pair;
     }
 
@@ -66,6 +66,9 @@ internal sealed class FabricEngines : IAsyncDisposable
     public static Task<TransferResult> EndAsync(Transfer transfer) => transfer.AsValueTask().AsTask().WaitAsync(Limit);
 
     public static Task<long> ReachAsync(ImmCounter counter, long units, params Peer[] peers) => counter.WaitAsync(units, Limit, peers).AsTask().WaitAsync(Limit + Limit);
+
+    /// <summary>Takes the destination's descriptor again, after it was renewed.</summary>
+    public void Reimport() => Destination = Peer.Import(DestinationRegion.Export());
 
     /// <summary>Fills the source with bytes of a seed and the destination with poison.</summary>
     public void Fill(int seed)

@@ -47,9 +47,6 @@ internal static unsafe class Calls
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static nint fi_writemsg(fid_ep* ep, fi_msg_rma* message, ulong flags) => ep->rma->writemsg(ep, message, flags);
 
-    public static nint fi_inject_writedata(fid_ep* ep, void* bytes, nuint length, ulong data, ulong destination, ulong address, ulong key) =>
-        ep->rma->injectdata(ep, bytes, length, data, destination, address, key);
-
     public static nint fi_sendmsg(fid_ep* ep, fi_msg* message, ulong flags) => ep->msg->sendmsg(ep, message, flags);
 
     public static nint fi_inject(fid_ep* ep, void* bytes, nuint length, ulong destination) => ep->msg->inject(ep, bytes, length, destination);
