@@ -36,7 +36,8 @@ internal sealed unsafe partial class LibfabricDomain
             HarvestForWorker();
             if (isLate)
             {
-                foreach (PeerNic writer in revocation.Unanswered)
+                // A copy: a forgotten one is not waited for any more.
+                foreach (PeerNic writer in revocation.Unanswered.ToArray())
                     ForgetSender(writer);
             }
 

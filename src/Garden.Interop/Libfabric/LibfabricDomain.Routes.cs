@@ -106,8 +106,13 @@ internal sealed unsafe partial class LibfabricDomain
     {
         if (peer.References != 0 || peer.InFlight != 0 || !_peers.Remove(peer.Text))
             return;
-        if (!peer.IsGone)
-            Calls.fi_av_remove(_nic.Av, peer.FiAddress);
+        if (peer.IsGone)
+            return;
+        // Before its entry goes: what waits for it here would be offered to the provider under an address that is freed memory there.
+        peer.IsGone = true;
+        if (peer.Control is { } control)
+            FailRoute(control, FabricStatus.Flushed, 0);
+        Calls.fi_av_remove(_nic.Av, peer.FiAddress);
     }
 
     /// <summary>The NIC that sent a message; null when its address is not one.</summary>
