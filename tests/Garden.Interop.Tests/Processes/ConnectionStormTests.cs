@@ -6,6 +6,14 @@ using Garden.Testing;
 
 namespace Garden.Interop.Tests.Processes;
 
+/// <summary>Alone in its process: what it states is the process's memory and descriptors.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class StormCollection
+{
+    public const string Name = "Storm";
+}
+
+[Collection(StormCollection.Name)]
 public class ConnectionStormTests(ITestOutputHelper output)
 {
     private const int Endpoints = 1000;
