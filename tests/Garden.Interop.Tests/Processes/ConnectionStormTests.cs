@@ -44,7 +44,8 @@ public class ConnectionStormTests(ITestOutputHelper output)
             Assert.Equal(Endpoints, engine.Peers.Count);
             Assert.Equal(0, engine.GetStatistics().MessagesDropped);
             Assert.InRange(with.Descriptors - before.Descriptors, Endpoints, MostDescriptorsOfPeer * Endpoints);
-            Assert.InRange(with.Bytes - before.Bytes, 0, MostBytesOfPeer * Endpoints);
+            // It may shrink as well: what earlier tests held is given back meanwhile.
+            Assert.True(with.Bytes - before.Bytes < MostBytesOfPeer * Endpoints, $"{(with.Bytes - before.Bytes) / Endpoints} bytes a peer");
             // The pool's own; none is a peer's.
             Assert.InRange(with.Threads - before.Threads, -16, 16);
         }
