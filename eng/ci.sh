@@ -50,6 +50,10 @@ kv_sample() {
     dotnet run -c Release --no-build --project samples/KvStreaming -- "$@"
 }
 
+garden_perf() {
+    dotnet run -c Release --no-build --project perf/Garden.Perf -- "$@"
+}
+
 # run_tests: the README's command; every project under tests/ that is a test project must have run at least one test.
 run_tests() {
     local code=0
@@ -78,10 +82,18 @@ if [[ -d samples/KvStreaming ]]; then
     step "sample: KvStreaming" kv_sample --requests 4 --json
     step "sample: KvStreaming, 4 NICs out of order" kv_sample --requests 4 --nics 4 --reorder --json
     step "sample: KvStreaming notices a corrupted byte" must_fail kv_sample --requests 4 --corrupt
+    step "sample: KvStreaming, two processes over tcp" kv_sample --requests 4 --fabric tcp --json
+    step "sample: KvStreaming, two processes over shm" kv_sample --requests 4 --fabric shm --json
+    step "sample: KvStreaming over tcp notices a corrupted byte" must_fail kv_sample --requests 4 --fabric tcp --corrupt
+fi
+if [[ -d perf/Garden.Perf/Soak ]]; then
+    step "doctor" garden_perf doctor --require tcp shm
+    step "soak: tcp" garden_perf soak --fabric tcp --seconds 30 --processes 3 --json
+    step "soak: shm" garden_perf soak --fabric shm --seconds 30 --processes 2 --json
 fi
 if [[ -f perf/allocation-budgets.json ]]; then
-    step "allocation budgets" dotnet run -c Release --no-build --project perf/Garden.Perf -- budgets
-    step "allocation budgets can fail" dotnet run -c Release --no-build --project perf/Garden.Perf -- budgets --self-test
+    step "allocation budgets" garden_perf budgets
+    step "allocation budgets can fail" garden_perf budgets --self-test
 fi
 
 touch "$logs/tests"

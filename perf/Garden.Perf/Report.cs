@@ -39,9 +39,8 @@ internal sealed class Report(bool json)
             return;
         }
 
-        Console.WriteLine(scenario);
-        foreach ((string name, object value) in values)
-            Console.WriteLine($"  {name,-36} {(value is double number ? Format(number) : value)}");
+        // In one piece: several processes may report to one terminal.
+        Console.WriteLine(string.Join('\n', values.Select(static value => $"  {value.Name,-36} {(value.Value is double number ? Format(number) : value.Value)}").Prepend(scenario)));
     }
 
     private static string Format(double value) => Math.Abs(value) >= 1e6 ? $"{value / 1e6:0.00} M" : $"{value:0.####}";

@@ -47,22 +47,16 @@ internal sealed unsafe class CounterTable
     /// <summary>Slots that were given up before their drain was confirmed; they are not reused.</summary>
     public int Quarantined => Volatile.Read(ref _quarantined);
 
-    /// <summary>Counts a received immediate. False when a user's number finds no free row.</summary>
+    /// <summary>Counts what arrived for an engine-allocated counter: the units of one or more immediates of one slot and generation.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool Count(Immediate immediate)
+    public void Count(Immediate immediate, long units, int arrivals)
     {
-        if (!immediate.IsCounter)
-            return CountNumber(immediate.Value);
         int slot = immediate.Slot;
         // Safe: the slot is compared with the capacity before the row is touched; the sender chose it.
         if (slot >= _slotCapacity || Volatile.Read(ref _slots[slot].Generation) - 1 != immediate.Generation)
-        {
-            Interlocked.Increment(ref _stale);
-            return true;
-        }
-
-        Add(_slots + slot, immediate.Units, _slotOwners, slot);
-        return true;
+            Interlocked.Add(ref _stale, arrivals);
+        else
+            Add(_slots + slot, units, _slotOwners, slot);
     }
 
     public ImmCounter AllocateSlot(TransferEngine engine)
@@ -183,7 +177,8 @@ internal sealed unsafe class CounterTable
             Volatile.Read(ref owners[row])?.OnReached();
     }
 
-    private bool CountNumber(uint number)
+    /// <summary>Counts an immediate that is a user's number; false when there is no free row for it.</summary>
+    public bool CountNumber(uint number)
     {
         if (number == 0)
             return true;

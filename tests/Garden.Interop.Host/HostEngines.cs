@@ -1,0 +1,20 @@
+namespace Garden.Interop.Host;
+
+/// <summary>Engines as the tests of processes want them.</summary>
+public static class HostEngines
+{
+    /// <summary>A peer that is silent for three of these has failed.</summary>
+    public static TimeSpan Heartbeat => TimeSpan.FromMilliseconds(400);
+
+    /// <summary>An engine on tcp (127.0.0.1) or shm.</summary>
+    public static TransferEngine Build(string fabric)
+    {
+        TransferEngineBuilder builder = TransferEngine.CreateBuilder().Configure(static options =>
+        {
+            options.HeartbeatInterval = Heartbeat;
+            // Several processes share two cores.
+            options.WaitStrategy = WaitStrategy.Economic;
+        });
+        return (fabric == "shm" ? builder.UseShm() : builder.UseTcp("127.0.0.1")).Build();
+    }
+}

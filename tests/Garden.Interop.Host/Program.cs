@@ -1,0 +1,41 @@
+using Garden;
+using Garden.Interop.Host;
+using Garden.KvCache;
+using Garden.Samples;
+
+// garden-test-host prefill|decode FABRIC PLACE MILLISECONDS-A-LAYER, or storm tcp PLACE ENDPOINTS: one line of output for each thing that happens. Ends with its input.
+if (args is not [var role, var fabric, var place, var milliseconds])
+{
+    Console.Error.WriteLine("garden-test-host prefill|decode tcp|shm PLACE MILLISECONDS");
+    return 2;
+}
+
+// The console's reader blocks, whatever its methods are called.
+Task orphaned = Task.Run(Console.In.ReadToEnd);
+if (role == "storm")
+{
+    Storm.Run(NetAddress.Parse(await Rendezvous.FindAsync(place, TimeSpan.FromSeconds(30))), int.Parse(milliseconds), orphaned);
+    return 0;
+}
+
+await using TransferEngine engine = HostEngines.Build(fabric);
+if (role == "prefill")
+{
+    await using var prefill = new PrefillHost(engine, TimeSpan.FromMilliseconds(int.Parse(milliseconds)));
+    prefill.LayerBegins += static (request, layer) => Console.WriteLine($"request {request} layer {layer}");
+    await using IAsyncDisposable published = await Rendezvous.PublishAsync(place, engine.Address.ToString());
+    await orphaned;
+    return 0;
+}
+
+await using var decode = new DecodeHost(engine, 4 * HostPages.PagesPerRequest);
+Peer prefiller = await engine.ConnectAsync(NetAddress.Parse(await Rendezvous.FindAsync(place, TimeSpan.FromSeconds(30))), TimeSpan.FromSeconds(20));
+Console.WriteLine($"at {engine.Address}");
+for (long request = 0; !orphaned.IsCompleted; request++)
+{
+    Console.WriteLine($"request {request}");
+    using KvPageLease pages = await decode.RequestAsync(prefiller, request);
+    Console.WriteLine($"served {request}");
+}
+
+return 0;
