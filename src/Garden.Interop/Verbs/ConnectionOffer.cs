@@ -14,7 +14,7 @@ internal enum OfferKind : byte
 }
 
 /// <summary>
-/// A connection datagram, little-endian, 48 bytes and two texts: the sender's address and a reason. Both sides send the same: an offer has what
+/// A connection datagram, little-endian, 56 bytes and two texts: the sender's address and a reason. Both sides send the same: an offer has what
 /// the other one needs to move its queue pairs on, its own epoch, and the other's epoch once it knows it. Nothing in it changes when it is
 /// repeated, so a copy that comes twice or late does no harm.
 /// </summary>
@@ -22,7 +22,7 @@ internal sealed record ConnectionOffer
 {
     private const uint Magic = 0x43525647;
     private const byte Version = 1;
-    private const int HeaderLength = 48;
+    private const int HeaderLength = 56;
 
     /// <summary>The longest datagram: it fits the smallest packet payload that both kinds of link have by default.</summary>
     public const int MaxLength = 512;
@@ -37,6 +37,12 @@ internal sealed record ConnectionOffer
 
     /// <summary>The receiver's number of this connection, 0 while the sender does not know it.</summary>
     public uint PeerEpoch { get; init; }
+
+    /// <summary>The sender's last fence against the receiver, 0 for none: the receiver's routes from before it are over.</summary>
+    public uint Fence { get; init; }
+
+    /// <summary>The receiver's last fence that the sender has heard of. An offer that does not know the last one is refused.</summary>
+    public uint KnownFence { get; init; }
 
     /// <summary>True when the sender has seen that the receiver knows it: no answer is needed.</summary>
     public bool IsSettled { get; init; }
@@ -73,7 +79,7 @@ internal sealed record ConnectionOffer
         destination[5] = (byte)Kind;
         destination[6] = IsSettled ? (byte)1 : (byte)0;
         destination[7] = (byte)Address.Length;
-        ReadOnlySpan<uint> words = [Epoch, PeerEpoch, DataQueuePair, DataPacket, ControlQueuePair, ControlPacket, (uint)Mtu, (uint)ImmediateWindow, (uint)MessageWindow, (uint)MaxMessageLength];
+        ReadOnlySpan<uint> words = [Epoch, PeerEpoch, DataQueuePair, DataPacket, ControlQueuePair, ControlPacket, (uint)Mtu, (uint)ImmediateWindow, (uint)MessageWindow, (uint)MaxMessageLength, Fence, KnownFence];
         for (int i = 0; i < words.Length; i++)
             BinaryPrimitives.WriteUInt32LittleEndian(destination[(8 + (4 * i))..], words[i]);
         int end = HeaderLength + Encoding.ASCII.GetBytes(Address, destination[HeaderLength..]);
@@ -94,7 +100,7 @@ internal sealed record ConnectionOffer
             return null;
         }
 
-        Span<uint> words = stackalloc uint[10];
+        Span<uint> words = stackalloc uint[12];
         for (int i = 0; i < words.Length; i++)
             words[i] = BinaryPrimitives.ReadUInt32LittleEndian(bytes[(8 + (4 * i))..]);
         return new ConnectionOffer
@@ -112,6 +118,8 @@ internal sealed record ConnectionOffer
             ImmediateWindow = (int)words[7],
             MessageWindow = (int)words[8],
             MaxMessageLength = (int)words[9],
+            Fence = words[10],
+            KnownFence = words[11],
             Reason = Encoding.UTF8.GetString(bytes[(HeaderLength + bytes[7])..]),
         };
     }

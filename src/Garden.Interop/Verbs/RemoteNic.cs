@@ -30,6 +30,12 @@ internal sealed unsafe class RemoteNic(string text, VerbsAddress address)
     /// <summary>The highest epoch the other side has offered: a datagram with a lower one is late.</summary>
     public uint LastEpoch { get; set; }
 
+    /// <summary>The last fence against it, 0 for none: connections are refused that do not know of it.</summary>
+    public uint Fence { get; set; }
+
+    /// <summary>Its last fence against this NIC that is known here: routes from before are over.</summary>
+    public uint KnownFence { get; set; }
+
     /// <summary>What came before the way back was known.</summary>
     public ConnectionOffer? Unanswered { get; set; }
 

@@ -25,6 +25,9 @@ internal sealed unsafe partial class VerbsDomain
     private uint _lastEpoch;
     private string _lastReason = "";
 
+    /// <summary>For tests: says of an arriving datagram that the wire has lost it.</summary>
+    internal Func<ConnectionOffer, bool>? LosesDatagram { get; set; }
+
     private RemoteNic FindOrAddRemote(string text)
     {
         if (_remotes.TryGetValue(text, out RemoteNic? remote))
@@ -32,7 +35,9 @@ internal sealed unsafe partial class VerbsDomain
         VerbsAddress address = VerbsAddress.Parse(text);
         if (_remotes.Count >= MostRemotes)
         {
-            foreach (RemoteNic idle in _remotes.Values.Where(static idle => idle.Routes == 0 && idle.Current is null && idle.PathState != PathState.Resolving).ToArray())
+            // Those that were fenced out last: what they may still offer must be refused.
+            bool withFenced = _remotes.Count >= 4 * MostRemotes;
+            foreach (RemoteNic idle in _remotes.Values.Where(idle => idle.Routes == 0 && idle.Current is null && idle.PathState != PathState.Resolving && (withFenced || idle.Fence == 0)).ToArray())
             {
                 FreePath(idle);
                 _remotes.Remove(idle.Text);
@@ -98,6 +103,8 @@ internal sealed unsafe partial class VerbsDomain
             Address = Address,
             Epoch = connection.Epoch,
             PeerEpoch = connection.PeerEpoch,
+            Fence = connection.Nic.Fence,
+            KnownFence = connection.Nic.KnownFence,
             IsSettled = connection.IsReady,
             DataQueuePair = connection.Data.Number,
             DataPacket = connection.Data.FirstPacket,
@@ -115,12 +122,14 @@ internal sealed unsafe partial class VerbsDomain
     private void SendReset(RemoteNic remote, uint peerEpoch, string reason)
     {
         if (remote.PathState == PathState.Known && peerEpoch != 0)
-            _datagrams.Send(new ConnectionOffer { Kind = OfferKind.Reset, Address = Address, PeerEpoch = peerEpoch, Reason = reason }, remote.Path, remote.Address);
+            _datagrams.Send(new ConnectionOffer { Kind = OfferKind.Reset, Address = Address, PeerEpoch = peerEpoch, Fence = remote.Fence, Reason = reason }, remote.Path, remote.Address);
     }
 
     /// <summary>A connection datagram has come.</summary>
     private void Hear(ConnectionOffer offer)
     {
+        if (LosesDatagram?.Invoke(offer) == true)
+            return;
         RemoteNic remote;
         try
         {
@@ -131,6 +140,8 @@ internal sealed unsafe partial class VerbsDomain
             return;
         }
 
+        if ((int)(offer.Fence - remote.KnownFence) > 0)
+            HearFence(remote, offer);
         if (offer.Kind == OfferKind.Reset)
         {
             if (remote.Current is not { } ended || ended.Epoch != offer.PeerEpoch)
@@ -153,8 +164,28 @@ internal sealed unsafe partial class VerbsDomain
         }
     }
 
+    /// <summary>The other side has fenced this one out: every route to it that is open now is over.</summary>
+    private void HearFence(RemoteNic remote, ConnectionOffer offer)
+    {
+        remote.KnownFence = offer.Fence;
+        _lastReason = offer.Reason;
+        if (remote.Current is { } fenced)
+            FailConnection(fenced, FabricStatus.RouteDown, VerbsErrors.Reset, tellPeer: false);
+        for (int i = 0; i < _routeCount; i++)
+        {
+            if (_routes[i] is { } route && route.Nic == remote)
+                FailRoute(route, FabricStatus.RouteDown, VerbsErrors.Reset);
+        }
+    }
+
     private void Consider(RemoteNic remote, ConnectionOffer offer)
     {
+        if (offer.KnownFence != remote.Fence)
+        {
+            SendReset(remote, offer.Epoch, VerbsErrors.Text(VerbsErrors.Fenced));
+            return;
+        }
+
         VerbsConnection? current = remote.Current;
         if (current is not null && current.PeerEpoch == offer.Epoch)
         {

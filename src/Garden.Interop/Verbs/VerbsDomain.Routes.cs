@@ -12,6 +12,7 @@ internal sealed unsafe partial class VerbsDomain
     private readonly Queue<int> _freeRoutes = new();
     private VerbsRoute?[] _routes = new VerbsRoute?[8];
     private int _routeCount;
+    private uint _lastFence;
 
     /// <inheritdoc/>
     public int OpenRoute(string remoteAddress)
@@ -56,6 +57,8 @@ internal sealed unsafe partial class VerbsDomain
         {
             if (_disposed || _failed || FindRoute(route) is not { } open)
                 return;
+            // Also what is only on its way: an offer counts if its sender knows of the fence, and by then it has given its routes up.
+            open.Nic.Fence = ++_lastFence;
             if ((open.Connection ?? open.Nic.Current) is not { State: not ConnectionState.Gone } connection)
                 return;
             FailConnection(connection, FabricStatus.RouteDown, VerbsErrors.Fenced);

@@ -12,6 +12,12 @@ internal sealed unsafe partial class VerbsDomain
 
     private readonly List<VerbsConnection> _touched = [];
 
+    /// <summary>Requests the NIC was given for writes: fewer than writes where some were gathered.</summary>
+    internal long RequestsPosted { get; private set; }
+
+    /// <summary>Chains they went in, one doorbell each.</summary>
+    internal long ChainsPosted { get; private set; }
+
     /// <inheritdoc/>
     public int PostWrites(ReadOnlySpan<FabricWrite> writes)
     {
@@ -90,7 +96,9 @@ internal sealed unsafe partial class VerbsDomain
                 connection.DataRequests++;
             if (_chain.Count == 0)
                 return;
-            int error = _chain.Post(connection.Data.Native, out _);
+            RequestsPosted += _chain.Count;
+            ChainsPosted++;
+            int error = _chain.Post(connection.Data.Native);
             if (error == 0)
                 continue;
             // Room was counted, so this is no back-pressure. What the NIC did not take comes back when the queue pair is destroyed.

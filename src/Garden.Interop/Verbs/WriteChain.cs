@@ -70,16 +70,14 @@ internal sealed unsafe class WriteChain : IDisposable
         request->imm_data = BitConverter.IsLittleEndian ? BinaryPrimitives.ReverseEndianness(immediate) : immediate;
     }
 
-    /// <summary>Posts all; the last one asks for a completion. Returns the error number, and how many were taken.</summary>
-    public int Post(ibv_qp* queue, out int taken)
+    /// <summary>Posts all; the last one asks for a completion. Returns the error number; then a part may have been taken.</summary>
+    public int Post(ibv_qp* queue)
     {
         ibv_send_wr* last = _requests + (Count - 1);
         last->next = null;
         last->send_flags |= IBV.IBV_SEND_SIGNALED;
         ibv_send_wr* bad;
-        int error = Calls.ibv_post_send(queue, _requests, &bad);
-        taken = error == 0 ? Count : (int)(bad - _requests);
-        return error;
+        return Calls.ibv_post_send(queue, _requests, &bad);
     }
 
     public void Dispose()

@@ -14,6 +14,9 @@ public sealed class VerbsLayoutTests
     /// <summary>Objects the library makes, of which the bindings declare the beginning only.</summary>
     private static readonly Type[] s_prefixes = [typeof(ibv_context), typeof(ibv_cq), typeof(ibv_srq), typeof(ibv_qp)];
 
+    /// <summary>Members of unions carry their path in their names.</summary>
+    private static readonly (string Here, string There)[] s_paths = [("wr_rdma_", "wr.rdma."), ("wr_ud_", "wr.ud."), ("global_", "global.")];
+
     [Fact]
     public async Task T8_StructsAreLaidOutAsInTheHeaders()
     {
@@ -28,10 +31,7 @@ public sealed class VerbsLayoutTests
                 expected.Add(($"sizeof {type.Name}", $"sizeof({name})", Marshal.SizeOf(type)));
             foreach (FieldInfo field in type.GetFields(BindingFlags.Instance | BindingFlags.Public))
             {
-                // Members of unions carry their path in their names.
-                string member = field.Name.StartsWith("wr_rdma_", StringComparison.Ordinal) || field.Name.StartsWith("wr_ud_", StringComparison.Ordinal)
-                    ? field.Name.Replace("wr_rdma_", "wr.rdma.", StringComparison.Ordinal).Replace("wr_ud_", "wr.ud.", StringComparison.Ordinal)
-                    : field.Name;
+                string member = s_paths.Aggregate(field.Name, static (text, path) => text.StartsWith(path.Here, StringComparison.Ordinal) ? path.There + text[path.Here.Length..] : text);
                 expected.Add(($"{type.Name}.{field.Name}", $"offsetof({name}, {member})", (long)Marshal.OffsetOf(type, field.Name)));
             }
         }
