@@ -7,11 +7,11 @@ internal static class FabricCommand
 {
     public static Command Create(Option<bool> json)
     {
-        var fabric = new Option<string>("--fabric") { Description = "The fabric: loopback, tcp, shm or efa.", DefaultValueFactory = static _ => "loopback" };
+        var fabric = new Option<string>("--fabric") { Description = "The fabric: loopback, tcp, shm, efa or verbs.", DefaultValueFactory = static _ => "loopback" };
         fabric.AcceptOnlyFromAmong([.. FabricChoice.Names]);
         var bind = new Option<string[]>("--bind")
         {
-            Description = "tcp: local addresses of the two ends (127.0.0.1); efa: the adapters' domains. One serves both ends.",
+            Description = "tcp: local addresses of the two ends (127.0.0.1); efa: the adapters' domains; verbs: the devices, the first two by default. One serves both ends.",
             AllowMultipleArgumentsPerToken = true,
             DefaultValueFactory = static _ => [],
         };

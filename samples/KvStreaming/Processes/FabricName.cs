@@ -11,4 +11,7 @@ internal enum FabricName
 
     /// <summary>libfabric's shared memory: two processes on one host.</summary>
     Shm,
+
+    /// <summary>RDMA devices: two processes on one or two hosts.</summary>
+    Verbs,
 }

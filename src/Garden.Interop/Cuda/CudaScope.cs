@@ -10,9 +10,11 @@ internal readonly unsafe ref struct CudaScope
 
     public nint Context { get; }
 
-    /// <exception cref="FabricException">The address is not one of device memory.</exception>
+    /// <exception cref="FabricException">The driver is not there, or the address is not one of device memory.</exception>
     public static CudaScope Enter(ulong address)
     {
+        if (!NativeLibrary.TryLoad(CudaDriver.Soname, out _))
+            throw new FabricException($"CUDA memory cannot be registered: {CudaDriver.Soname} was not found; it comes with the NVIDIA driver.");
         void* context = null;
         int code = CudaDriver.cuPointerGetAttribute(&context, CudaDriver.CU_POINTER_ATTRIBUTE_CONTEXT, address);
         if (code != CudaDriver.CUDA_SUCCESS || context is null)

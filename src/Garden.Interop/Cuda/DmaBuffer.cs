@@ -22,8 +22,6 @@ internal sealed unsafe partial class DmaBuffer : IDisposable
     /// <exception cref="FabricException">The driver is not there or refused; the message has its code.</exception>
     public static DmaBuffer Export(nint address, long length)
     {
-        if (!NativeLibrary.TryLoad(CudaDriver.Soname, out _))
-            throw new FabricException($"{length} bytes of device memory cannot be registered: {CudaDriver.Soname} was not found; it comes with the NVIDIA driver.");
         var page = (ulong)Environment.SystemPageSize;
         ulong start = (ulong)address / page * page;
         ulong size = ((ulong)address + (ulong)length - start + page - 1) / page * page;

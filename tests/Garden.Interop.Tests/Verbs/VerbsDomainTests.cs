@@ -66,6 +66,22 @@ public sealed class VerbsDomainTests
     }
 
     [Fact]
+    public void H10_AMessageOvertakesItsPeersBulkData()
+    {
+        const int Writes = 24, Bytes = 1 << 20;
+        using var harness = new VerbsHarness();
+        (FabricEndpoint a, FabricEndpoint b, int route) = Pair(harness);
+        a.Post(a.Write(route, 0, b, 0, 64, immediate: 1));
+        Patient.PollUntil(() => b.ImmediateTotal == 1, () => Both(a, b), () => $"{a} / {b}");
+        for (int i = 0; i < Writes; i++)
+            a.PostAll([a.Write(route, 0, b, 0, Bytes, immediate: 2)], Patient, b);
+        Assert.True(a.Domain.TrySend(route, [1, 2, 3], 1));
+        Patient.PollUntil(() => b.Messages.Count == 1, () => Both(a, b), () => $"{a} / {b}");
+        Assert.True(b.ImmediateTotal < Writes / 2, $"the message came behind {b.ImmediateTotal - 1} of {Writes} bulk writes");
+        Patient.PollUntil(() => b.ImmediateTotal == Writes + 1, () => Both(a, b), () => $"{a} / {b}");
+    }
+
+    [Fact]
     public void T5_TheFirstCauseIsKeptOthersAreFoldedIntoItAndOtherPeersGoOn()
     {
         using var harness = new VerbsHarness();

@@ -75,23 +75,6 @@ public sealed class VerbsEngineTests
     }
 
     [Fact]
-    public async Task H10_AMessageOvertakesItsPeersBulkData()
-    {
-        const int Transfers = 24, Bytes = 1 << 20;
-        await using FabricEngines pair = await VerbsEngines.PairAsync();
-        using ReceiveQueue queue = pair.Receiver.OpenReceiveQueue(40);
-        using ImmCounter counter = pair.Receiver.AllocateCounter();
-        Task[] bulk = [.. Enumerable.Range(0, Transfers).Select(_ => VerbsEngines.EndAsync(pair.Sender.SubmitSingleWrite(pair.Source, 0, pair.Destination, 0, Bytes, counter.Immediate)))];
-        await FabricEngines.UntilAsync(() => pair.Sender.Devices[0].GetStatistics()[0].Writes != 0, "the first bulk write");
-        await pair.Sender.SendAsync(pair.Peer, 40, new byte[100]);
-        using ReceivedMessage message = await queue.ReceiveAsync(VerbsEngines.Limit);
-        long arrived = counter.Value, all = Transfers * TransferUnits.OfRun(Bytes);
-        await Task.WhenAll(bulk);
-        await VerbsEngines.ReachAsync(counter, all);
-        Assert.True(arrived < all / 2, $"the message came behind {arrived} of {all} units of bulk data");
-    }
-
-    [Fact]
     public async Task IdleEnginesParkAndWakeForEachOther()
     {
         await using FabricEngines pair = await VerbsEngines.PairAsync();
