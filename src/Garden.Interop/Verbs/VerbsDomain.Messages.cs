@@ -42,12 +42,18 @@ internal sealed unsafe partial class VerbsDomain
             VerbsConnection connection = _receives.TakeBack(message.MessageToken);
             if (_failed)
                 return;
-            PostReceive((int)message.MessageToken);
-            connection.MessagesTaken++;
-            if (connection.MessagesTaken - connection.MessagesTold >= (uint)Math.Max(1, _options.MessageWindow / 2))
-                Owe(connection);
+            TakeBack((int)message.MessageToken, connection);
             TellCredits();
         }
+    }
+
+    /// <summary>A message's buffer is free: it is posted again, and its sender hears of it in time.</summary>
+    private void TakeBack(int index, VerbsConnection sender)
+    {
+        PostReceive(index);
+        sender.MessagesTaken++;
+        if (sender.MessagesTaken - sender.MessagesTold >= (uint)Math.Max(1, _options.MessageWindow / 2))
+            Owe(sender);
     }
 
     private bool TryStart(ControlFrameKind kind, VerbsConnection connection, int route, ReadOnlySpan<byte> content, ulong context)
@@ -88,9 +94,10 @@ internal sealed unsafe partial class VerbsDomain
         }
     }
 
-    /// <summary>What a frame says of credits, which is told with it.</summary>
+    /// <summary>What a frame says of credits, which is told with it: of receives that are posted.</summary>
     private ControlFrame FrameOf(VerbsConnection connection, ControlFrameKind kind)
     {
+        RepostImmediates();
         connection.ImmediatesTold = connection.ImmediatesTaken;
         connection.MessagesTold = connection.MessagesTaken;
         return new ControlFrame(kind, connection.ImmediatesTaken + (uint)_options.ImmediateWindow, connection.MessagesTaken + (uint)_options.MessageWindow);
@@ -98,6 +105,9 @@ internal sealed unsafe partial class VerbsDomain
 
     private void PostControl(VerbsConnection connection, ibv_sge* piece, ulong workId, uint flags)
     {
+        // Posting receives before it may have shown that the device is gone.
+        if (connection.IsOver)
+            return;
         var request = new ibv_send_wr { wr_id = workId, sg_list = piece, num_sge = 1, opcode = IBV.IBV_WR_SEND, send_flags = flags };
         ibv_send_wr* bad;
         connection.ControlRequests++;
@@ -167,10 +177,14 @@ internal sealed unsafe partial class VerbsDomain
                 MessageToken = index,
             });
         }
+        else if (frame.Kind == ControlFrameKind.Revocation)
+        {
+            TakeRevocation(connection, bytes[ControlFrame.Length..]);
+            TakeBack(index, connection);
+        }
         else
         {
-            if (frame.Kind == ControlFrameKind.Revocation)
-                TakeRevocation(connection, bytes[ControlFrame.Length..]);
+            // Credits are outside of the window.
             PostReceive(index);
         }
 

@@ -95,17 +95,17 @@ internal sealed unsafe partial class VerbsDomain
             // Safe: the provider has filled count entries.
             for (int i = 0; i < count; i++)
                 Handle(_entries + i);
-            // Receives first, then the credits that speak of them.
-            if (_immediates.Missing != 0 && _immediates.Repost() is var error and not 0)
-            {
-                Fail(VerbsErrors.FirstErrno + error);
-                return;
-            }
-
+            RepostImmediates();
             TellCredits();
             if (count < EntriesPerRead)
                 return;
         }
+    }
+
+    private void RepostImmediates()
+    {
+        if (_immediates.Missing != 0 && !_failed && _immediates.Repost() is var error and not 0)
+            Fail(VerbsErrors.FirstErrno + error);
     }
 
     private void Handle(ibv_wc* entry)

@@ -103,7 +103,7 @@ internal sealed unsafe partial class VerbsDomain : IFabricDomain
     {
         if (providerCode == 0)
             return FabricErrors.Advice(status);
-        string reason = providerCode == VerbsErrors.Reset && _lastReason.Length != 0 ? $" It said: {_lastReason}" : "";
+        string reason = providerCode is VerbsErrors.Reset or VerbsErrors.TooManyPeers && _lastReason.Length != 0 ? $" Last heard: {_lastReason}" : "";
         return $"{_nic.Port} ({_nic.Port.Gid}): {VerbsErrors.Text(providerCode)}: {VerbsErrors.Explain(providerCode)}{reason}";
     }
 

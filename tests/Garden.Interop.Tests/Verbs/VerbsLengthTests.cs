@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using Garden.Fabric;
 using Garden.Interop.Tests.Libfabric;
+using Garden.Interop.Verbs;
+using Garden.Interop.Verbs.Native;
 using Garden.Testing;
 
 namespace Garden.Interop.Tests.Verbs;
@@ -25,7 +27,7 @@ public sealed class VerbsLengthTests
         int next = 0;
         var fabric = new LoggingFabric(VerbsEngines.Create(ref next));
         await using TransferEngine sender = FabricEngines.Build(fabric, VerbsEngines.Patient), receiver = FabricEngines.Build(VerbsEngines.Create(ref next), VerbsEngines.Patient);
-        MemoryRegion source = sender.Register(from.Address, Length), destination = receiver.Register(to.Address, Length);
+        MemoryRegion source = Register(sender, from), destination = Register(receiver, to);
         Peer peer = await sender.ConnectAsync(receiver.Address, VerbsEngines.Limit);
         RemoteRegion remote = peer.Import(destination.Export());
         using ImmCounter counter = receiver.AllocateCounter();
@@ -43,6 +45,19 @@ public sealed class VerbsLengthTests
         }
 
         Assert.Equal(Length, at);
+    }
+
+    private static MemoryRegion Register(TransferEngine engine, AliasedMemory memory)
+    {
+        try
+        {
+            return engine.Register(memory.Address, memory.Length);
+        }
+        catch (FabricException exception) when (exception.ProviderCode == VerbsErrors.FirstErrno + LibC.ENOMEM && TestDevices.Names[0].StartsWith("rxe", StringComparison.Ordinal))
+        {
+            Assert.Skip($"The soft-RoCE of this kernel registers less than 2 GiB at once (6.12 does, 6.1 takes 4 GiB): {exception.Message}");
+            throw;
+        }
     }
 
     /// <summary>Notes what is posted.</summary>
