@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Garden.Perf.Fabric;
 
 /// <summary>Verification, latencies and throughput of one fabric, each row beside its ceiling.</summary>
-internal sealed class FabricScenario(FabricChoice choice, Report report, bool quick)
+internal sealed class FabricScenario(FabricChoice choice, Report report, bool quick, TimeSpan sample)
 {
     private const int DefaultDepth = 64;
 
@@ -60,7 +60,7 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, bool qu
         foreach (long bytes in (long[])[8, 1024, 4096])
         {
             using var workload = new Workload(bytes, 1024, DefaultDepth);
-            PairedMeasurement.Throughput measured = PairedMeasurement.Measure(sixteen, one, workload, Rounds);
+            PairedMeasurement.Throughput measured = PairedMeasurement.Measure(sixteen, one, workload, Rounds, sample);
             report.Line(
                 "chain",
                 ("fabric", choice.Name),
@@ -115,7 +115,7 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, bool qu
 
     private void Latency(string name, long bytes, Func<IWritePair, long> measure, IWritePair engine, IWritePair ceiling)
     {
-        (double[] engines, double[] ceilings) = PairedMeasurement.Latencies(measure, engine, ceiling, TimeSpan.FromSeconds(quick ? 0.3 : 0.8));
+        (double[] engines, double[] ceilings) = PairedMeasurement.Latencies(measure, engine, ceiling, TimeSpan.FromSeconds(quick ? 0.3 : 0.8), sample);
         report.Line(
             "latency",
             ("fabric", choice.Name),
@@ -134,7 +134,7 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, bool qu
     private void Throughput(long bytes, int pages, int depth, IWritePair engine, IWritePair ceiling)
     {
         using var workload = new Workload(bytes, pages, depth);
-        PairedMeasurement.Throughput measured = PairedMeasurement.Measure(engine, ceiling, workload, Rounds);
+        PairedMeasurement.Throughput measured = PairedMeasurement.Measure(engine, ceiling, workload, Rounds, sample);
         report.Line(
             "throughput",
             ("fabric", choice.Name),
