@@ -56,12 +56,16 @@ internal sealed unsafe class PathResolver(VerbsNic nic, VerbsOptions options, IW
         lock (_lock)
         {
             if (!_closed)
+            {
                 _done.Enqueue((remote, (nint)made, error));
+                wake.Wake();
+            }
             else if (made is not null)
+            {
                 _ = Imports.ibv_destroy_ah(made);
+            }
         }
 
         nic.PdHandle.DangerousRelease();
-        wake.Wake();
     }
 }

@@ -91,32 +91,9 @@ public sealed class VerbsEngineTests
     [Fact]
     public async Task L9_ARegionRenewedUnderLoadRefusesItsWriterByNameAndTheConnectionLives()
     {
-        const int PageBytes = 4096;
         await using FabricEngines pair = await VerbsEngines.PairAsync();
-        int[] pages = [.. Enumerable.Range(0, 1024)];
-        for (int round = 0; round < 4; round++)
-        {
-            Task<TransferResult> ended = VerbsEngines.EndAsync(pair.Sender.SubmitPagedWrites(
-                pair.Source, new PageSpan(pages, PageBytes), pair.Destination, new PageSpan([.. pages.Reverse()], PageBytes), PageBytes, Immediate.None));
-            await pair.DestinationRegion.RenewAsync(VerbsEngines.Limit);
-            // From here on nothing of the old key lands, whatever the transfer still does.
-            pair.DestinationBuffer.Span(0, (int)pair.DestinationBuffer.Length).Clear();
-            try
-            {
-                await ended;
-            }
-            catch (FabricException refused)
-            {
-                Assert.Equal(FabricStatus.RemoteAccess, refused.Status);
-            }
-
-            Assert.False(pair.DestinationBuffer.Span(0, (int)pair.DestinationBuffer.Length).ContainsAnyExcept((byte)0), "a write landed under a revoked key");
-            Assert.Equal(PeerState.Ready, pair.Peer.State);
-            pair.Reimport();
-            using ImmCounter counter = pair.Receiver.AllocateCounter();
-            await VerbsEngines.EndAsync(pair.Sender.SubmitSingleWrite(pair.Source, 0, pair.Destination, 0, 100_000, counter.Immediate));
-            await VerbsEngines.ReachAsync(counter, TransferUnits.OfRun(100_000));
-        }
+        // More than the messages of a window: each of them is a revocation.
+        await Renewals.UnderLoadAsync(pair, 4096, rounds: 12);
     }
 
     [Fact]
