@@ -35,7 +35,7 @@ twice() { "$@" || { say "again: $*"; "$@"; }; }
 
 install_tools() {
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends \
-        qemu-system-x86 busybox-static iproute2 rdma-core kmod cpio xz-utils > /dev/null
+        qemu-system-x86 busybox-static iproute2 rdma-core ibverbs-providers kmod cpio xz-utils > /dev/null
 }
 
 tools() {
@@ -43,8 +43,8 @@ tools() {
     for tool in qemu-system-x86_64 ip rdma modprobe depmod cpio xz; do
         command -v "$tool" > /dev/null || { twice install_tools; return; }
     done
-    # The first process of the guest has no library at hand.
-    dpkg -s busybox-static > /dev/null 2>&1 || twice install_tools
+    # The guest's first process has no library at hand, and verbs need the part that knows the devices.
+    dpkg -s busybox-static ibverbs-providers > /dev/null 2>&1 || twice install_tools
 }
 
 # The kernel of this distribution's newest long-term line that apt knows, never installed.
