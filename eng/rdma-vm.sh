@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command as root in a throw-away virtual machine whose kernel has soft-RoCE devices: for machines that have no RDMA device.
 #
-#   eng/rdma-vm.sh [--nics N] [--cpus N] [--memory MIB] [--timeout SECONDS] [--boot SECONDS] [--verbose] -- COMMAND [ARGUMENT...]
+#   eng/rdma-vm.sh [--nics N] [--cpus N] [--memory MIB] [--timeout SECONDS] [--boot SECONDS] [--kernel PACKAGE] [--verbose] -- COMMAND [ARGUMENT...]
 #
 # The command finds this machine's file system (what it writes there is lost), its own directory, PATH, HOME and the variables of the
 # kinds below, rxe0 … rxe(N-1), and no other network. rxe<i> is made over rnic<i>, which has 10.77.0.<i+1>/16; the other end of its
@@ -12,10 +12,13 @@
 set -euo pipefail
 
 nics=2 cpus=2 memory=2048 limit=300 boot='' verbose=''
+# The first that apt knows: Debian 12's newer line, Debian's own, Ubuntu's.
+kernels=(linux-image-6.12-amd64 linux-image-amd64 linux-image-generic)
 usage() { sed -n '4p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 while [[ $# -gt 0 && "$1" != -- ]]; do
     case "$1" in
         --verbose) verbose=1; shift; continue ;;
+        --kernel) [[ -n "${2:-}" ]] || usage; kernels=("$2"); shift 2; continue ;;
         --nics) nics="${2:-}" ;;
         --cpus) cpus="${2:-}" ;;
         --memory) memory="${2:-}" ;;
@@ -47,14 +50,14 @@ tools() {
     dpkg -s busybox-static ibverbs-providers > /dev/null 2>&1 || twice install_tools
 }
 
-# The kernel of this distribution's newest long-term line that apt knows, never installed.
+# The package behind the kernel's name; it is only unpacked, never installed.
 kernel_package() {
     local name package
-    for name in linux-image-6.12-amd64 linux-image-amd64 linux-image-generic; do
+    for name in "${kernels[@]}"; do
         package="$(apt-cache depends "$name" 2> /dev/null | awk '/Depends: linux-image-[0-9]/ { print $2; exit }')"
         [[ -z "$package" ]] || { echo "$package"; return; }
     done
-    say "apt knows no kernel image; is there a package list?"
+    say "apt knows none of: ${kernels[*]}"
     return 1
 }
 
@@ -158,7 +161,7 @@ GUEST
 tools || { say "qemu and its tools could not be installed"; exit 125; }
 cache="${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/garden-rdma-vm"
 mkdir -p "$cache"
-package="$(kernel_package)" || exit 125
+package="$(kernel_package)" || { twice apt-get update -qq && package="$(kernel_package)"; } || exit 125
 # What is made depends on this script as well.
 kernel="$cache/$package-$(sha256sum "${BASH_SOURCE[0]}" | cut -c 1-12)"
 (flock 9; [[ -s "$kernel/initrd" ]] || make_kernel "$package" "$kernel") 9> "$cache/lock" || { say "$package could not be made ready"; exit 125; }
