@@ -14,4 +14,7 @@ internal enum FabricName
 
     /// <summary>RDMA devices: two processes on one or two hosts.</summary>
     Verbs,
+
+    /// <summary>GPUs of this host, in this process.</summary>
+    Nvlink,
 }

@@ -19,14 +19,6 @@ internal abstract class LibfabricHarness : FabricHarness
         ((LibfabricDomain)endpoint.Domain).Fail(5);
         return true;
     }
-
-    public override void Park(FabricEndpoint endpoint, long dueTimestamp, Deadline deadline)
-    {
-        if (endpoint.Domain.WaitDescriptor < 0)
-            base.Park(endpoint, dueTimestamp, deadline);
-        else
-            DescriptorPark.Park(endpoint, dueTimestamp, deadline);
-    }
 }
 
 /// <summary>tcp on loopback addresses: NIC i of every engine at 127.0.0.(1 + i).</summary>

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Garden.Fabric;
 using Garden.Interop.Verbs;
 using Garden.Testing;
@@ -28,8 +27,6 @@ internal sealed class VerbsHarness : FabricHarness
         ((VerbsDomain)endpoint.Domain).Fail(VerbsErrors.PortDown);
         return true;
     }
-
-    public override void Park(FabricEndpoint endpoint, long dueTimestamp, Deadline deadline) => DescriptorPark.Park(endpoint, dueTimestamp, deadline);
 
     protected override IFabric Create(string name, int nics) => new VerbsFabric(_options with { Devices = TestDevices.Take(ref _next, nics) });
 }
