@@ -45,6 +45,23 @@ public sealed class VerbsDomainTests
     }
 
     [Fact]
+    public void PiecesOfTargetsApartGoToTheirPlaces()
+    {
+        const int Pieces = 64, Bytes = 64;
+        using var harness = new VerbsHarness();
+        (FabricEndpoint a, FabricEndpoint b, int route) = Pair(harness);
+        Fill(a, 8);
+        FabricWrite[] writes = [.. Enumerable.Range(0, Pieces).Select(i => a.Write(route, i * Bytes, b, (Pieces - i) * 3 * Bytes, Bytes, immediate: i == Pieces - 1 ? 9u : 0))];
+        a.PostAll(writes, Patient, b);
+        Patient.PollUntil(() => b.ImmediateTotal == 1 && a.EndedTotal == Pieces, () => Both(a, b), () => $"{a} / {b}");
+        for (int i = 0; i < Pieces; i++)
+        {
+            Assert.True(a.Buffer.Span(i * Bytes, Bytes).SequenceEqual(b.Buffer.Span((Pieces - i) * 3 * Bytes, Bytes)), $"piece {i} differs");
+            Assert.False(b.Buffer.Span(((Pieces - i) * 3 * Bytes) + Bytes, 2 * Bytes).ContainsAnyExcept((byte)0), $"bytes behind piece {i} were written");
+        }
+    }
+
+    [Fact]
     public void H9_AReceiverThatDoesNotPollIsSentNoMoreThanItHasReceivesFor()
     {
         const int Window = 16, Count = 200;
