@@ -1,0 +1,99 @@
+namespace Garden.Weights;
+
+/// <summary>Works out the tasks, sends and pieces of one sender from its items.</summary>
+internal sealed class WeightSenderPlanBuilder(WeightPlanSides sides, WeightMembers members, WeightCell[] cells, int rank, int ranks)
+{
+    private readonly Dictionary<int, WeightOverlap[][]> _overlaps = [];
+    private readonly List<WeightTask> _tasks = [];
+    private readonly List<WeightSend> _sends = [];
+    private readonly List<WeightAssembly> _assemblies = [];
+    private readonly List<WeightPiece> _pieces = [];
+    private readonly HashSet<int> _peers = [];
+    private WeightTotals _totals;
+    private long _staging;
+
+    public WeightSenderPlan Build(ReadOnlySpan<int> items)
+    {
+        int[] firstItems = [.. cells.Select(cell => cell.FirstItem)];
+        foreach (int item in items)
+        {
+            int at = Array.BinarySearch(firstItems, item);
+            AddTask(at < 0 ? ~at - 1 : at, item);
+        }
+
+        var gathers = new WeightGathers(sides, members, cells, rank);
+        return new WeightSenderPlan(
+            rank, [.. _tasks], [.. _sends], [.. _assemblies], System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_pieces),
+            _totals with { Peers = _peers.Count }, gathers.Of);
+    }
+
+    private void AddTask(int index, int item)
+    {
+        WeightCell cell = cells[index];
+        (int turn, int group) = Math.DivRem(item - cell.FirstItem, cell.Groups);
+        (int firstSend, int firstAssembly) = (_sends.Count, _assemblies.Count);
+        _staging = 0;
+        if (!_overlaps.TryGetValue(index, out WeightOverlap[][]? overlaps))
+            _overlaps.Add(index, overlaps = [.. cell.Targets.Select(target => WeightCellOverlaps.Of(sides, cell, rank, target.Rank))]);
+        (int first, int end) = (cell.ExpertBounds[group], cell.ExpertBounds[group + 1]);
+        // Receivers in turn from another one on every sender, so that senders in step do not meet at one.
+        int start = (int)((long)rank * cell.Targets.Length / ranks);
+        long bytes = 0;
+        for (int i = 0; i < cell.Targets.Length; i++)
+        {
+            int at = (start + i) % cell.Targets.Length;
+            WeightTarget target = cell.Targets[at];
+            int count = target.Experts(first, end);
+            if (count != 0)
+                bytes += AddSend(overlaps[at], target.Rank, turn * cell.OutersPerItem, cell.OutersPerItem, Math.Max(first, target.FirstExpert), count, firstAssembly);
+        }
+
+        _tasks.Add(new WeightTask(
+            cell.Part, turn * cell.OutersPerItem, cell.OutersPerItem, first, end - first, cell.Rows, cell.Columns, cell.Scales >= 0, _staging, bytes)
+        {
+            FirstSend = firstSend,
+            SendCount = _sends.Count - firstSend,
+            FirstAssembly = firstAssembly,
+            AssemblyCount = _assemblies.Count - firstAssembly,
+            Item = index,
+        });
+    }
+
+    private long AddSend(WeightOverlap[] overlaps, int receiver, int firstOuter, int outers, int firstExpert, int experts, int firstAssembly)
+    {
+        int firstPiece = _pieces.Count;
+        (long bytes, long units) = (0, 0);
+        WeightPieces pieces = default;
+        foreach (ref readonly WeightOverlap whole in overlaps.AsSpan())
+        {
+            WeightOverlap overlap = whole.Of(firstOuter, outers, firstExpert, experts);
+            int count = overlap.Write(StagingOf(in overlap, firstAssembly), ref pieces);
+            foreach (ref readonly WeightPiece piece in ((ReadOnlySpan<WeightPiece>)pieces)[..count])
+            {
+                _pieces.Add(piece);
+                _totals = _totals.Plus(in piece);
+                (bytes, units) = (bytes + piece.Bytes, units + piece.Units);
+            }
+        }
+
+        _peers.Add(receiver);
+        _sends.Add(new WeightSend(receiver, firstPiece, _pieces.Count - firstPiece, bytes, units));
+        return bytes;
+    }
+
+    private long StagingOf(in WeightOverlap overlap, int firstAssembly)
+    {
+        if (overlap.Stage == WeightStage.Direct)
+            return 0;
+        for (int i = firstAssembly; i < _assemblies.Count; i++)
+        {
+            if (_assemblies[i].Overlap.StagesLike(in overlap))
+                return _assemblies[i].StagingOffset;
+        }
+
+        long offset = _staging;
+        _assemblies.Add(new WeightAssembly(overlap, offset));
+        _staging += overlap.StagingBytes;
+        return offset;
+    }
+}
