@@ -82,6 +82,8 @@ public sealed class SafetensorsHeaderTests
                 long dataLength = 81;
                 foreach ((int position, byte value, int kind, long length) in changes)
                 {
+                    if (bytes.Count == 0)
+                        break;
                     int at = Math.Min(position, bytes.Count - 1);
                     if (kind <= 1)
                         bytes[at] = value;
