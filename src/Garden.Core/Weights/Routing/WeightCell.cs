@@ -46,6 +46,9 @@ internal sealed class WeightCell
     /// <summary>Number of items.</summary>
     public int Items => Outers / OutersPerItem * Groups;
 
+    /// <summary>The target that a sender begins with: on every sender another one, so that senders in step do not meet at one.</summary>
+    public int FirstTarget(int sender, int senders) => (int)((long)sender * Targets.Length / senders);
+
     /// <summary>Bytes that an item of a group sends to all receivers.</summary>
     public long BytesOf(int group)
     {

@@ -33,6 +33,8 @@ public sealed class WeightMembers : IEquatable<WeightMembers>
         return new WeightMembers(trainers, receivers);
     }
 
+    internal static WeightMembers Of(bool[] trainers, bool[] inference) => new(trainers, inference);
+
     /// <summary>True when a trainer rank takes part.</summary>
     /// <exception cref="IndexOutOfRangeException">The mesh has no such rank.</exception>
     public bool HasTrainer(int rank) => _trainers[rank];

@@ -1,42 +1,186 @@
 namespace Garden.Weights;
 
-/// <summary>The order in which every sender takes its items.</summary>
-internal static class WeightOrder
+/// <summary>
+/// The order in which every sender takes its items: layer by layer, and so that senders do not crowd a receiver.
+/// </summary>
+/// <remarks>
+/// Plays the update with all NICs equally fast, a receiver taking one send after the other: whichever sender is free first takes,
+/// of its items of the layer, one whose receiver has the least to take in. Items for several receivers come first in a layer; they
+/// go to one receiver after the other, on every sender from another one on.
+/// </remarks>
+internal sealed class WeightOrder
 {
+    private readonly WeightCell[] _cells;
+    private readonly int[] _cellOf;
+    private readonly double[] _senderFree;
+    private readonly double[] _receiverFree;
+    private readonly int[][] _order;
+    private readonly int[] _taken;
+
+    private WeightOrder(WeightCell[] cells, int[] senders, int trainerRanks, int inferenceRanks)
+    {
+        _cells = cells;
+        _cellOf = new int[senders.Length];
+        for (int i = 0; i < cells.Length; i++)
+            _cellOf.AsSpan(cells[i].FirstItem, cells[i].Items).Fill(i);
+        (_senderFree, _receiverFree, _taken) = (new double[trainerRanks], new double[inferenceRanks], new int[trainerRanks]);
+        int[] counts = new int[trainerRanks];
+        foreach (int sender in senders)
+            counts[sender]++;
+        _order = [.. counts.Select(count => new int[count])];
+    }
+
     /// <summary>The items of every trainer rank, in order.</summary>
     public static int[][] Of(WeightCell[] cells, int[] senders, int trainerRanks, int inferenceRanks)
     {
-        var items = new List<(int Wave, int Turn, int Item)>[trainerRanks];
+        var order = new WeightOrder(cells, senders, trainerRanks, inferenceRanks);
+        foreach (List<Entry>[] wave in Waves(cells, senders, trainerRanks))
+            order.Play(wave);
+        return order._order;
+    }
+
+    /// <summary>The items of every sender, layer by layer.</summary>
+    private static IEnumerable<List<Entry>[]> Waves(WeightCell[] cells, int[] senders, int trainerRanks)
+    {
+        int waves = cells.Length == 0 ? 0 : cells.Max(Turns);
+        int[][] receivers = [.. cells.Select(cell => Enumerable.Range(0, cell.Groups).Select(group => OnlyReceiver(cell, group)).ToArray())];
+        var own = new List<Entry>[trainerRanks];
         for (int rank = 0; rank < trainerRanks; rank++)
-            items[rank] = [];
-        int waves = cells.Length == 0 ? 1 : cells.Max(cell => cell.Outers / cell.OutersPerItem);
-        foreach (WeightCell cell in cells)
+            own[rank] = [];
+        for (int wave = 0; wave < waves; wave++)
         {
-            for (int i = 0; i < cell.Items; i++)
+            foreach (List<Entry> items in own)
+                items.Clear();
+            for (int index = 0; index < cells.Length; index++)
             {
-                int group = i % cell.Groups, sender = senders[cell.FirstItem + i];
-                int wave = (int)((long)((2 * (i / cell.Groups)) + 1) * waves * cell.OutersPerItem / (2 * cell.Outers));
-                int first = (int)((long)sender * inferenceRanks / trainerRanks);
-                int receiver = FirstReceiver(cell, group);
-                items[sender].Add((wave, (receiver - first + inferenceRanks) % inferenceRanks, cell.FirstItem + i));
+                WeightCell cell = cells[index];
+                // Rows of fewer tensors are spread over the layers: turn t of n is due at the middle of its part.
+                for (int turn = FirstTurn(wave); turn < FirstTurn(wave + 1); turn++)
+                {
+                    for (int group = 0; group < cell.Groups; group++)
+                    {
+                        int item = cell.FirstItem + (turn * cell.Groups) + group;
+                        own[senders[item]].Add(new Entry(receivers[index][group], item));
+                    }
+                }
+
+                int FirstTurn(int wave) => (int)((((2L * wave * Turns(cell)) + waves - 1) / waves) / 2);
+            }
+
+            yield return own;
+        }
+    }
+
+    private static int Turns(WeightCell cell) => cell.Outers / cell.OutersPerItem;
+
+    /// <summary>The receiver of a group, −1 when there are several.</summary>
+    private static int OnlyReceiver(WeightCell cell, int group)
+    {
+        int only = -1;
+        foreach (ref readonly WeightTarget target in cell.Targets.AsSpan())
+        {
+            if (target.Experts(cell.ExpertBounds[group], cell.ExpertBounds[group + 1]) == 0)
+                continue;
+            if (only >= 0)
+                return -1;
+            only = target.Rank;
+        }
+
+        return only;
+    }
+
+    private void Play(List<Entry>[] wave)
+    {
+        var free = new PriorityQueue<int, (double Time, int Rank)>();
+        var queues = new Queues[wave.Length];
+        for (int sender = 0; sender < wave.Length; sender++)
+        {
+            if (wave[sender].Count == 0)
+                continue;
+            wave[sender].Sort();
+            queues[sender] = new Queues(wave[sender]);
+            free.Enqueue(sender, (_senderFree[sender], sender));
+        }
+
+        while (free.TryDequeue(out int sender, out _))
+        {
+            int first = (int)((long)sender * _receiverFree.Length / wave.Length);
+            int item = queues[sender].Take(_receiverFree, first);
+            Send(sender, item);
+            _order[sender][_taken[sender]++] = item;
+            if (!queues[sender].IsEmpty)
+                free.Enqueue(sender, (_senderFree[sender], sender));
+        }
+    }
+
+    private void Send(int sender, int item)
+    {
+        WeightCell cell = _cells[_cellOf[item]];
+        int group = (item - cell.FirstItem) % cell.Groups;
+        (int first, int end) = (cell.ExpertBounds[group], cell.ExpertBounds[group + 1]);
+        int start = cell.FirstTarget(sender, _senderFree.Length);
+        double time = _senderFree[sender];
+        for (int i = 0; i < cell.Targets.Length; i++)
+        {
+            ref readonly WeightTarget target = ref cell.Targets[(start + i) % cell.Targets.Length];
+            double bytes = (double)target.Experts(first, end) * target.BytesPerTensor * cell.OutersPerItem;
+            if (bytes == 0)
+                continue;
+            ref double receiver = ref _receiverFree[target.Rank];
+            receiver = time = Math.Max(receiver, time) + bytes;
+        }
+
+        _senderFree[sender] = time;
+    }
+
+    /// <summary>An item and its receiver, −1 when it has several. Sorts by receiver.</summary>
+    private readonly record struct Entry(int Receiver, int Item) : IComparable<Entry>
+    {
+        public int CompareTo(Entry other) => (Receiver, Item).CompareTo((other.Receiver, other.Item));
+    }
+
+    /// <summary>A sender's items of a layer, one queue a receiver.</summary>
+    private struct Queues
+    {
+        private readonly List<Entry> _entries;
+        private readonly List<(int Next, int End)> _queues;
+
+        public Queues(List<Entry> sorted)
+        {
+            _entries = sorted;
+            _queues = [];
+            for (int first = 0, i = 1; i <= sorted.Count; i++)
+            {
+                if (i < sorted.Count && sorted[i].Receiver == sorted[first].Receiver)
+                    continue;
+                _queues.Add((first, i));
+                first = i;
             }
         }
 
-        return [.. items.Select(own =>
-        {
-            own.Sort();
-            return own.Select(item => item.Item).ToArray();
-        })];
-    }
+        public readonly bool IsEmpty => _queues.Count == 0;
 
-    private static int FirstReceiver(WeightCell cell, int group)
-    {
-        foreach (ref readonly WeightTarget target in cell.Targets.AsSpan())
+        /// <summary>The next item for the receiver that is free first; of equal ones the first from <paramref name="first"/> on.</summary>
+        public readonly int Take(double[] receiverFree, int first)
         {
-            if (target.Experts(cell.ExpertBounds[group], cell.ExpertBounds[group + 1]) != 0)
-                return target.Rank;
+            int best = 0;
+            (double Time, int Distance) least = (double.PositiveInfinity, 0);
+            for (int i = 0; i < _queues.Count; i++)
+            {
+                int receiver = _entries[_queues[i].Next].Receiver;
+                (double Time, int Distance) key = receiver < 0
+                    ? (double.NegativeInfinity, 0)
+                    : (receiverFree[receiver], (receiver - first + receiverFree.Length) % receiverFree.Length);
+                if (key.CompareTo(least) < 0)
+                    (best, least) = (i, key);
+            }
+
+            (int next, int end) = _queues[best];
+            if (next + 1 == end)
+                _queues.RemoveAt(best);
+            else
+                _queues[best] = (next + 1, end);
+            return _entries[next].Item;
         }
-
-        return 0;
     }
 }

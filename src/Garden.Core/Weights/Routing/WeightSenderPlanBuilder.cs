@@ -36,8 +36,7 @@ internal sealed class WeightSenderPlanBuilder(WeightPlanSides sides, WeightMembe
         if (!_overlaps.TryGetValue(index, out WeightOverlap[][]? overlaps))
             _overlaps.Add(index, overlaps = [.. cell.Targets.Select(target => WeightCellOverlaps.Of(sides, cell, rank, target.Rank))]);
         (int first, int end) = (cell.ExpertBounds[group], cell.ExpertBounds[group + 1]);
-        // Receivers in turn from another one on every sender, so that senders in step do not meet at one.
-        int start = (int)((long)rank * cell.Targets.Length / ranks);
+        int start = cell.FirstTarget(rank, ranks);
         long bytes = 0;
         for (int i = 0; i < cell.Targets.Length; i++)
         {
