@@ -27,8 +27,7 @@ internal sealed record WeightGatherRequest(long Step, Immediate Counter, long Bu
         KvMessageWriter writer = WeightMessageHeader.Begin(bytes, WeightMessageKind.Gather, Step);
         writer.UInt32(Counter.Value);
         writer.Offset(BufferOffset);
-        Span<byte> region = stackalloc byte[MemoryRegionDescriptor.MaxEncodedLength];
-        writer.Block(region[..Buffer.Encode(region)]);
+        writer.Block(Buffer.ToBytes());
         writer.Block(pieces);
         return bytes[..writer.Position];
     }

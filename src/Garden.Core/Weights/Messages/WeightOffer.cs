@@ -16,8 +16,8 @@ internal sealed record WeightOffer(long Step, Immediate Counter, long Units, Mem
         KvMessageWriter writer = WeightMessageHeader.Begin(bytes, WeightMessageKind.Offer, Step);
         writer.UInt32(Counter.Value);
         writer.Offset(Units);
-        Write(ref writer, Memory);
-        Write(ref writer, Hashes);
+        writer.Block(Memory.ToBytes());
+        writer.Block(Hashes?.ToBytes());
         return bytes[..writer.Position];
     }
 
@@ -31,11 +31,5 @@ internal sealed record WeightOffer(long Step, Immediate Counter, long Units, Mem
         var offer = new WeightOffer(header.Step, counter, units, memory, hashes.IsEmpty ? null : MemoryRegionDescriptor.Parse(hashes));
         reader.End("An offer");
         return offer;
-    }
-
-    private static void Write(ref KvMessageWriter writer, MemoryRegionDescriptor? region)
-    {
-        Span<byte> bytes = stackalloc byte[MemoryRegionDescriptor.MaxEncodedLength];
-        writer.Block(region is null ? default : bytes[..region.Encode(bytes)]);
     }
 }

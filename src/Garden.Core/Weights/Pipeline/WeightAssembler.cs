@@ -8,6 +8,9 @@ internal sealed unsafe class WeightAssembler : IDisposable
 {
     private NativeBuffer? _scratch;
 
+    /// <summary>For the stage behind it, on the same thread.</summary>
+    public WeightHasher Hasher { get; } = new();
+
     /// <summary>Packs what is not converted.</summary>
     public static void Pack(ReadOnlySpan<WeightAssembly> assemblies, byte* tensors, byte* staging)
     {
@@ -46,7 +49,7 @@ internal sealed unsafe class WeightAssembler : IDisposable
                 foreach (ref readonly WeightAssembly assembly in assemblies)
                 {
                     // A receiver of the whole matrix gets it without another copy.
-                    if (!IsScales(in assembly, in task) && Takes(in assembly.Overlap, outer, expert) && IsWhole(in assembly.Overlap, in task))
+                    if (!IsScales(in assembly, in task) && Takes(assembly.Overlap, outer, expert) && IsWhole(assembly.Overlap, in task))
                     {
                         target = TensorIn(in assembly, staging, outer, expert);
                         break;
@@ -66,13 +69,13 @@ internal sealed unsafe class WeightAssembler : IDisposable
 
                 foreach (ref readonly WeightAssembly assembly in assemblies)
                 {
-                    if (!Takes(in assembly.Overlap, outer, expert))
+                    if (!Takes(assembly.Overlap, outer, expert))
                         continue;
                     byte* packed = TensorIn(in assembly, staging, outer, expert);
                     if (IsScales(in assembly, in task))
-                        PackBox(in assembly.Overlap, scratch, task.Rows.First / Float8Blocks.Size, task.Columns.First / Float8Blocks.Size, blockColumns, packed);
+                        PackBox(assembly.Overlap, scratch, task.Rows.First / Float8Blocks.Size, task.Columns.First / Float8Blocks.Size, blockColumns, packed);
                     else if (packed != target)
-                        PackBox(in assembly.Overlap, target, task.Rows.First, task.Columns.First, columns, packed);
+                        PackBox(assembly.Overlap, target, task.Rows.First, task.Columns.First, columns, packed);
                 }
             }
         }
@@ -98,7 +101,7 @@ internal sealed unsafe class WeightAssembler : IDisposable
 
     private static byte* TensorIn(in WeightAssembly assembly, byte* staging, int outer, int expert)
     {
-        ref readonly WeightOverlap overlap = ref assembly.Overlap;
+        WeightOverlap overlap = assembly.Overlap;
         long tensor = ((long)(outer - overlap.FirstOuter) * overlap.ExpertCount) + (expert - overlap.FirstExpert);
         return staging + assembly.StagingOffset + (tensor * overlap.BytesPerTensor);
     }

@@ -1,3 +1,6 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
 namespace Garden.Weights;
 
 /// <summary>What an inference rank needs to receive updates.</summary>
@@ -24,6 +27,9 @@ public sealed record WeightReceiverOptions
 
     /// <summary>Message channel; this and the next one are used. Must be the same on all ranks.</summary>
     public ushort Channel { get; init; } = WeightChannels.Default;
+
+    /// <summary>Where to log; nowhere by default.</summary>
+    public ILogger Logger { get; init; } = NullLogger.Instance;
 
     internal void Validate(long tensorBytes)
     {

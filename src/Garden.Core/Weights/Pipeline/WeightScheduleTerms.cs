@@ -1,5 +1,4 @@
 using System.IO.Hashing;
-using System.Runtime.InteropServices;
 
 namespace Garden.Weights;
 
@@ -12,4 +11,8 @@ internal static class WeightScheduleTerms
         where TMap : unmanaged, IWeightShardMap<TMap> => schedule.MapHash == TMap.MapHash
             ? WeightMeshes<TMap>.Create(schedule.Trainer, schedule.Inference)
             : throw new PlanException($"The schedule was made for map {schedule.MapHash:x16}; {typeof(TMap).Name} is {TMap.MapHash:x16}. Plan with this map.");
+
+    /// <summary>The terms of a rank with this schedule.</summary>
+    public static WeightTerms Of(WeightSchedule schedule, bool verifies) =>
+        new(schedule.MapHash, XxHash3.HashToUInt64(schedule.ToBytes()), verifies);
 }

@@ -1,0 +1,98 @@
+namespace Garden.Weights;
+
+/// <content>What other ranks say. Handlers run on the engine's worker and block nothing.</content>
+public sealed partial class WeightSender<TMap>
+{
+    private readonly Lock _lock = new();
+    private readonly List<(Peer Peer, WeightGatherRequest Request)> _earlyRequests = [];
+    private WeightStepRun? _run;
+
+    private void OnMessage(Peer peer, ReadOnlySpan<byte> message)
+    {
+        var header = WeightMessageHeader.Parse(message);
+        switch (header.Kind)
+        {
+            case WeightMessageKind.Hello:
+                OnHello(peer, WeightHello.Parse(in header, message));
+                break;
+            case WeightMessageKind.Gather:
+                OnGather(peer, WeightGatherRequest.Parse(in header, message, Rank));
+                break;
+            case WeightMessageKind.Offer when LinkOf(peer) is { } link:
+                link.Offers.Post(header.Step, WeightOffer.Parse(in header, message));
+                break;
+            case WeightMessageKind.Welcome or WeightMessageKind.Refusal or WeightMessageKind.Done when LinkOf(peer) is { } link:
+                link.OnReply(WeightReply.Parse(in header, message));
+                break;
+            default:
+                throw new DescriptorException($"{peer.Address} sent a {header.Kind} out of turn.");
+        }
+    }
+
+    private WeightReceiverLink? LinkOf(Peer peer) =>
+        _links.Values.Concat(_trainers.Values).FirstOrDefault(link => link.Peer == peer);
+
+    private void OnHello(Peer peer, WeightHello hello)
+    {
+        string? reason = hello.Version != WeightMessageHeader.CurrentVersion ? $"its protocol is version {hello.Version}, here it is {WeightMessageHeader.CurrentVersion}"
+            : hello.Target != Rank ? $"it takes trainer rank {Rank} for rank {hello.Target}"
+            : _terms.Differs(hello.Terms);
+        _engine.TrySend(peer, WeightChannels.ToTrainers(_options.Channel), new WeightReply(reason is null ? WeightMessageKind.Welcome : WeightMessageKind.Refusal, 0, reason ?? _name).ToBytes());
+    }
+
+    /// <summary>A request for the running step is served, one for a later step waits for it, one for an earlier step came too late.</summary>
+    private void OnGather(Peer peer, WeightGatherRequest request)
+    {
+        lock (_lock)
+        {
+            if (_run is { } run && run.Step == request.Step)
+                run.Track(Task.Run(() => ServeAsync(run, peer, request)));
+            else if (request.Step > _lastStep)
+                _earlyRequests.Add((peer, request));
+        }
+    }
+
+    /// <summary>Writes what another trainer rank asked for, once it is loaded.</summary>
+    private async Task ServeAsync(WeightStepRun run, Peer peer, WeightGatherRequest request)
+    {
+        try
+        {
+            await run.Loader.WaitAsync(_loads.EndOf(request.Pieces), run.Token).ConfigureAwait(false);
+            using RemoteRegion buffer = peer.Import(request.Buffer);
+            using var route = new WeightRoute(request.Pieces, [], default, 0);
+            await _engine.Submit(
+                new WeightWrites
+                {
+                    Source = _options.Tensors.Handle,
+                    SourceOffset = _options.TensorsOffset,
+                    Destination = buffer.Handle,
+                    DestinationOffset = request.BufferOffset,
+                    Immediate = request.Counter,
+                    Route = route.Handle,
+                    Count = route.Handle.Count,
+                },
+                new SubmitOptions { Deadline = run.Left });
+        }
+        catch (Exception exception)
+        {
+            // The one who waits must not wait for its deadline.
+            if (peer.State == PeerState.Ready)
+                _engine.NotifyAbort(peer, request.Counter, $"trainer rank {Rank} ({_name}) could not send what was to be gathered: {exception.Message}");
+        }
+    }
+
+    private void OnPeerFailed(Peer peer, PeerFailedException failure)
+    {
+        foreach (WeightReceiverLink link in _links.Values.Concat(_trainers.Values))
+        {
+            if (link.Peer != peer)
+                continue;
+            link.Fail(failure);
+            WeightStepRun? run;
+            lock (_lock)
+                run = _run;
+            if (run is not null && run.Targets.TryGetValue(link.Rank, out WeightStepTarget? target) && target.Link == link)
+                target.Fail(failure);
+        }
+    }
+}
