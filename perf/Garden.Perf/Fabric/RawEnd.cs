@@ -60,20 +60,26 @@ internal sealed unsafe class RawEnd : IDisposable
     /// <summary>Writes whose immediates have come from the other end.</summary>
     public long Arrived { get; private set; }
 
+    /// <summary>What the other end needs, in this process or in another.</summary>
+    public RawAddress Address => new(_domain.Address, _remoteBase, _mr->key);
+
     /// <summary>Makes the other end addressable.</summary>
-    public void Connect(RawEnd other)
+    public void Connect(RawEnd other) => Connect(other.Address);
+
+    /// <inheritdoc cref="Connect(RawEnd)"/>
+    public void Connect(RawAddress other)
     {
-        LibfabricAddress address = LibfabricAddress.Parse(other._domain.Address, _domain.Traits.Attributes.AddressFormat);
+        LibfabricAddress address = LibfabricAddress.Parse(other.Endpoint, _domain.Traits.Attributes.AddressFormat);
         ulong peer;
         fixed (byte* native = address.Native)
         {
             if (Calls.fi_av_insert(_domain.Native.Av, native, &peer) != 1)
-                throw new FabricException($"{other._domain.Address} was not taken.");
+                throw new FabricException($"{other.Endpoint} was not taken.");
         }
 
         _peer = peer;
-        _peerBase = other._remoteBase;
-        _peerKey = other._mr->key;
+        _peerBase = other.Base;
+        _peerKey = other.Key;
     }
 
     /// <summary>Posts a write; false when <c>depth</c> are under way or the provider takes none now.</summary>

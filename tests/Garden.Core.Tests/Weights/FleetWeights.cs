@@ -65,7 +65,7 @@ internal static class FleetWeights
             where T : IEquatable<T>
         {
             if (!expected.Equals(actual))
-                throw new InvalidDataException($"Rank {rank}, step {step}, {name}: {actual} at offset {offset}, expected {expected}.");
+                throw new InvalidDataException($"Rank {rank}, step {step}, {name}: {actual} at offset {offset}, expected {expected}.") { Data = { ["offset"] = offset } };
             verified += bytes;
         }
     }

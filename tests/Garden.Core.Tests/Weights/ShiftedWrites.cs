@@ -8,10 +8,6 @@ internal sealed class ShiftedWrites
 {
     private const int LeastBytes = 4096;
     private int _shift;
-    private long _shiftedTo;
-
-    /// <summary>The address at the receiver that the wrong bytes went to.</summary>
-    public long ShiftedTo => Volatile.Read(ref _shiftedTo);
 
     public void ShiftNext() => Volatile.Write(ref _shift, 1);
 
@@ -34,7 +30,6 @@ internal sealed class ShiftedWrites
                 // Every byte is the one behind it then; what is sent is followed by more.
                 if (changed[i].Length >= LeastBytes && Interlocked.Exchange(ref faults._shift, 0) == 1)
                 {
-                    Volatile.Write(ref faults._shiftedTo, (long)changed[i].RemoteAddress);
                     changed[i].LocalAddress += 2;
                     return base.PostWrites(changed.AsSpan(0, i + 1));
                 }

@@ -153,7 +153,10 @@ public sealed class WeightFailureTests
         Assert.Equal((0, failed.Rank), (mismatch.SourceRank, mismatch.DestinationRank));
         Assert.True(WeightTensors<FleetMap>.TryFind(mismatch.Tensor, out _));
         Assert.Contains(mismatch.Tensor, failed.Cause.Message, StringComparison.Ordinal);
-        long offset = faults.ShiftedTo - fleet.Receivers[failed.Rank].Memory[failed.Rank == 1 ? 1 - served.Buffer : 0].Address();
+        // Compared with the model, the first wrong byte lies in the range that is named.
+        NativeBuffer written = fleet.Receivers[failed.Rank].Memory[failed.Rank == 1 ? 1 - served.Buffer : 0];
+        var wrong = Assert.Throws<InvalidDataException>(() => FleetWeights.Verify(fleet.Meshes, failed.Rank, 2, written));
+        long offset = (long)wrong.Data["offset"]!;
         Assert.InRange(offset, mismatch.First, mismatch.End - 1);
         fleet.Receivers[1].Verify(served);
     }

@@ -1,6 +1,6 @@
 namespace Garden.Weights;
 
-/// <summary>The messages of a weight update. docs/weights.md says who sends which when.</summary>
+/// <summary>The messages of a weight update. docs/weight-updates.md says who sends which when.</summary>
 internal enum WeightMessageKind : byte
 {
     /// <summary>Trainer → receiver or trainer: who it is and what plan it has.</summary>

@@ -69,7 +69,7 @@ public sealed partial class WeightReceiver<TMap>
         catch (Exception exception)
         {
             // Whoever still writes is refused from now on; then the trainers are told, of whom one may begin the next step at once.
-            await FenceAsync(buffer).ConfigureAwait(false);
+            await FenceAsync(step, buffer, exception).ConfigureAwait(false);
             await TellAsync(step, $"inference rank {Rank} ({_name}): {exception.Message}").ConfigureAwait(false);
             throw;
         }
@@ -175,11 +175,18 @@ public sealed partial class WeightReceiver<TMap>
     }
 
     /// <summary>New keys for what was offered: nothing of the step that failed lands any more.</summary>
-    private async Task FenceAsync(MemoryRegion buffer)
+    private async Task FenceAsync(long step, MemoryRegion buffer, Exception cause)
     {
-        await buffer.RenewAsync(_engine.Options.DrainDeadline, CancellationToken.None).ConfigureAwait(false);
-        if (_hashRegion is not null)
-            await _hashRegion.RenewAsync(_engine.Options.DrainDeadline, CancellationToken.None).ConfigureAwait(false);
+        try
+        {
+            await buffer.RenewAsync(_engine.Options.DrainDeadline, CancellationToken.None).ConfigureAwait(false);
+            if (_hashRegion is not null)
+                await _hashRegion.RenewAsync(_engine.Options.DrainDeadline, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is GardenException or TimeoutException or ObjectDisposedException)
+        {
+            throw new WeightUpdateException(step, $"{cause.Message} Its buffer could not be fenced, so that it must not be offered again: {exception.Message}", new AggregateException(cause, exception));
+        }
     }
 
     /// <summary>Tells all trainer ranks how the step ended; one that is gone need not know.</summary>

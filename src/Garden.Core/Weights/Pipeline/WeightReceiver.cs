@@ -4,7 +4,7 @@ namespace Garden.Weights;
 
 /// <summary>
 /// An inference rank that lets trainer ranks write new weights into its memory. It does nothing while they write: counters say when
-/// a step has come, the server says when it is swapped in. docs/weights.md has the protocol.
+/// a step has come, the server says when it is swapped in. docs/weight-updates.md has the protocol.
 /// </summary>
 /// <typeparam name="TMap">The annotated struct.</typeparam>
 public sealed partial class WeightReceiver<TMap> : IAsyncDisposable

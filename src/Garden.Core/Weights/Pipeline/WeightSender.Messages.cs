@@ -40,16 +40,25 @@ public sealed partial class WeightSender<TMap>
         _engine.TrySend(peer, WeightChannels.ToTrainers(_options.Channel), new WeightReply(reason is null ? WeightMessageKind.Welcome : WeightMessageKind.Refusal, 0, reason ?? _name).ToBytes());
     }
 
-    /// <summary>A request for the running step is served, one for a later step waits for it, one for an earlier step came too late.</summary>
+    /// <summary>A request for the running step is served, one for a later step waits for it, one for a step that has ended here is refused.</summary>
     private void OnGather(Peer peer, WeightGatherRequest request)
     {
         lock (_lock)
         {
             if (_run is { } run && run.Step == request.Step)
+            {
                 run.Track(Task.Run(() => ServeAsync(run, peer, request)));
-            else if (request.Step > _lastStep)
+                return;
+            }
+
+            if (request.Step > _lastStep)
+            {
                 _earlyRequests.Add((peer, request));
+                return;
+            }
         }
+
+        Refuse(peer, request, $"step {request.Step} has ended there");
     }
 
     /// <summary>Writes what another trainer rank asked for, once it is loaded.</summary>
@@ -58,6 +67,7 @@ public sealed partial class WeightSender<TMap>
         try
         {
             await run.Loader.WaitAsync(_loads.EndOf(request.Pieces), run.Token).ConfigureAwait(false);
+            run.Token.ThrowIfCancellationRequested();
             using RemoteRegion buffer = peer.Import(request.Buffer);
             using var route = new WeightRoute(request.Pieces, [], default, 0);
             await _engine.Submit(
@@ -75,10 +85,15 @@ public sealed partial class WeightSender<TMap>
         }
         catch (Exception exception)
         {
-            // The one who waits must not wait for its deadline.
-            if (peer.State == PeerState.Ready)
-                _engine.NotifyAbort(peer, request.Counter, $"trainer rank {Rank} ({_name}) could not send what was to be gathered: {exception.Message}");
+            Refuse(peer, request, exception.Message);
         }
+    }
+
+    /// <summary>The one who waits must not wait for its deadline.</summary>
+    private void Refuse(Peer peer, WeightGatherRequest request, string reason)
+    {
+        if (peer.State == PeerState.Ready)
+            _engine.NotifyAbort(peer, request.Counter, $"trainer rank {Rank} ({_name}) could not send what was to be gathered: {reason}");
     }
 
     private void OnPeerFailed(Peer peer, PeerFailedException failure)

@@ -34,8 +34,6 @@ public sealed partial class WeightSender<TMap>
         }
         finally
         {
-            lock (_lock)
-                _run = null;
             Volatile.Write(ref _updating, 0);
         }
     }
@@ -96,6 +94,8 @@ public sealed partial class WeightSender<TMap>
         finally
         {
             // Nothing of this step reads the tensors or writes the buffers when the caller goes on.
+            lock (_lock)
+                _run = null;
             run.Cancel();
             await loading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await run.DrainAsync().ConfigureAwait(false);

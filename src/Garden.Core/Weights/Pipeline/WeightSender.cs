@@ -6,7 +6,7 @@ namespace Garden.Weights;
 
 /// <summary>
 /// A trainer rank that writes its part of every update into the inference ranks: loads, packs, gathers and converts task by task, and
-/// writes while the next tasks are assembled. docs/weights.md has the protocol.
+/// writes while the next tasks are assembled. docs/weight-updates.md has the protocol.
 /// </summary>
 /// <typeparam name="TMap">The annotated struct.</typeparam>
 public sealed partial class WeightSender<TMap> : IAsyncDisposable
