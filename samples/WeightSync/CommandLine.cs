@@ -7,7 +7,7 @@ internal static class CommandLine
 {
     public static RootCommand Create(Func<SampleOptions, CancellationToken, Task<int>> run)
     {
-        var model = new Option<ModelName>("--model") { Description = "TinyMoe (61 MB, written by the sample) or Llama8B (16 GB, from --checkpoint)." };
+        var model = new Option<ModelName>("--model") { Description = "TinyMoe (86 MB, written by the sample) or Llama8B (16 GB, from --checkpoint)." };
         var fabric = new Option<FabricName>("--fabric") { Description = "Loopback (all ranks in this process) or Tcp (a process a rank; libfabric must be installed)." };
         var trainers = new Option<int>("--trainers") { Description = "Trainer ranks, 1 to 64.", DefaultValueFactory = static _ => 2 };
         var inference = new Option<int>("--inference") { Description = "Inference ranks, 1 to 64.", DefaultValueFactory = static _ => 2 };

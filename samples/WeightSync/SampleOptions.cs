@@ -50,7 +50,7 @@ internal sealed record SampleOptions
 /// <summary>The models whose maps the sample has.</summary>
 internal enum ModelName
 {
-    /// <summary>61 MB, written by the sample.</summary>
+    /// <summary>86 MB, written by the sample.</summary>
     TinyMoe,
 
     /// <summary>16 GB, from <c>--checkpoint</c>.</summary>
