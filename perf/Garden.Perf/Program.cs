@@ -50,4 +50,5 @@ generators.SetAction(parse =>
     GeneratorScenario.Run(new Report(parse.GetValue(json)), GeneratorCases.All);
     return 0;
 });
-return await new RootCommand("garden-perf: measures Garden and prints each figure's ceiling beside it.") { engine, kv, generators, FabricCommand.Create(json), SoakCommand.Create(json), UpdateCommand.Create(json), DoctorCommand.Create(json), GpuCommand.Create(), BudgetsCommand.Create(json), json }.Parse(args).InvokeAsync();
+var weights = new Command("weights", "Weight updates: conversion beside memcpy, and whole updates between processes beside the bare provider.") { ConvertCommand.Create(json), UpdateCommand.Create(json) };
+return await new RootCommand("garden-perf: measures Garden and prints each figure's ceiling beside it.") { engine, kv, generators, FabricCommand.Create(json), SoakCommand.Create(json), weights, DoctorCommand.Create(json), GpuCommand.Create(), BudgetsCommand.Create(json), json }.Parse(args).InvokeAsync();

@@ -174,6 +174,6 @@ public sealed class WeightFailureTests
     {
         int tensors = FleetMap.TensorCount;
         var gate = new GatedSource(tensors + 9);
-        return (await WeightFleet.CreateAsync(new FleetOptions(s_trainers, s_receivers) { Source = rank => rank == 1 ? gate : null }), gate);
+        return (await WeightFleet.CreateAsync(new FleetOptions(s_trainers, s_receivers) { Heartbeat = TimeSpan.FromSeconds(1), Source = rank => rank == 1 ? gate : null }), gate);
     }
 }

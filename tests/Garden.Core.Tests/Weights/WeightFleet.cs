@@ -6,7 +6,7 @@ namespace Garden.Core.Tests.Weights;
 /// <summary>Trainer and inference ranks of <see cref="FleetMap"/>, each on an engine of its own, connected as the plan needs.</summary>
 internal sealed class WeightFleet : IAsyncDisposable
 {
-    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     private WeightFleet(FleetOptions options)
     {
@@ -57,10 +57,10 @@ internal sealed class WeightFleet : IAsyncDisposable
 
     public TransferEngine Build(string name) => TransferEngine.CreateBuilder()
         .UseFabric(Options.Wrap(new LoopbackFabric(Network, new LoopbackOptions { Name = name, ReorderSeed = Options.ReorderSeed, Nics = Options.Nics }), name))
-        .Configure(static options =>
+        .Configure(options =>
         {
             options.WaitStrategy = WaitStrategy.Economic;
-            options.HeartbeatInterval = TimeSpan.FromMilliseconds(200);
+            options.HeartbeatInterval = Options.Heartbeat;
         })
         .Build();
 
@@ -78,6 +78,9 @@ internal sealed record FleetOptions(WeightMesh Trainer, WeightMesh Inference)
     public bool Verify { get; init; }
 
     public int Buffers { get; init; } = 2;
+
+    /// <summary>A rank that is silent for three of these is dead: long where nobody dies, because machines are loaded.</summary>
+    public TimeSpan Heartbeat { get; init; } = TimeSpan.FromSeconds(5);
 
     public int Nics { get; init; } = 1;
 

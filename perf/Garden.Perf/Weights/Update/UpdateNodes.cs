@@ -17,7 +17,7 @@ internal sealed class UpdateNodes : IAsyncDisposable
             {
                 nodes._processes.Add(Process.Start(new ProcessStartInfo(
                     Environment.ProcessPath!,
-                    [.. DllArgument(), "weights", "--node", $"{node}", "--directory", plan.Directory])
+                    [.. DllArgument(), "weights", "update", "--node", $"{node}", "--directory", plan.Directory])
                 {
                     RedirectStandardInput = true,
                     RedirectStandardOutput = true,

@@ -21,6 +21,18 @@ public static class Float8Blocks
     /// <summary>Rows and columns of a block.</summary>
     public const int Size = 128;
 
+    /// <summary>Blocks side by side that are searched and then converted: 128 rows of them, 256 KiB, stay in the second-level cache in between.</summary>
+    private const int TileBlocks = 8;
+
+    /// <summary>Magnitudes from here on are infinity and NaN.</summary>
+    private const uint NonFinite = 0x7F80;
+
+    /// <summary>Marks a block that has some: it is converted one element after the other.</summary>
+    private const uint HasNonFinite = 0x1_0000;
+
+    private const uint LargestBits = 0x43E0_0000; // 448
+    private const uint SmallestNormalBits = 0x3C80_0000; // 2^-6
+
     /// <summary>Scales of a matrix.</summary>
     public static long ScalesOf(long rows, long columns) => WeightRange.CeilingDivide(rows, Size) * WeightRange.CeilingDivide(columns, Size);
 
@@ -34,15 +46,31 @@ public static class Float8Blocks
     public static void ConvertRow(ReadOnlySpan<ushort> source, int rows, int columns, Span<byte> destination, Span<float> scales)
     {
         RequireRow(source.Length, rows, columns, destination.Length, scales.Length);
-        for (int first = 0; first < columns; first += Size)
+        Span<uint> largest = stackalloc uint[TileBlocks];
+        for (int first = 0; first < columns; first += Size * TileBlocks)
         {
-            int width = Math.Min(Size, columns - first);
-            float scale = ScaleOf(LargestFinite(source, rows, columns, first, width));
-            scales[first / Size] = scale;
+            int width = Math.Min(Size * TileBlocks, columns - first), blocks = (int)ScalesOf(1, width);
+            LargestMagnitudes(source, rows, columns, first, width, largest);
+            Span<float> tile = scales.Slice(first / Size, blocks);
+            for (int block = 0; block < blocks; block++)
+            {
+                if (largest[block] >= NonFinite)
+                    largest[block] = LargestFinite(source, rows, columns, first + (block * Size), Math.Min(Size, width - (block * Size))) | HasNonFinite;
+                tile[block] = ScaleOf(largest[block] & ~HasNonFinite);
+            }
+
             for (int row = 0; row < rows; row++)
             {
-                int start = (row * columns) + first;
-                Convert(source.Slice(start, width), destination.Slice(start, width), scale);
+                for (int block = 0; block < blocks; block++)
+                {
+                    int start = (row * columns) + first + (block * Size), count = Math.Min(Size, width - (block * Size));
+                    ReadOnlySpan<ushort> from = source.Slice(start, count);
+                    Span<byte> to = destination.Slice(start, count);
+                    if (largest[block] < NonFinite)
+                        ConvertFinite(from, to, tile[block]);
+                    else
+                        Float8BlocksReference.Convert(from, to, tile[block]);
+                }
             }
         }
     }
@@ -60,70 +88,109 @@ public static class Float8Blocks
         ArgumentOutOfRangeException.ThrowIfNotEqual(scales, (int)ScalesOf(1, columns));
     }
 
-    private static uint LargestFinite(ReadOnlySpan<ushort> source, int rows, int columns, int first, int width)
+    /// <summary>The largest magnitudes of some blocks side by side, infinity and NaN included, read row by row.</summary>
+    private static void LargestMagnitudes(ReadOnlySpan<ushort> source, int rows, int columns, int first, int width, Span<uint> largest)
     {
-        Vector256<ushort> largest = default;
-        uint rest = 0;
+        Span<Vector256<ushort>> lanes = stackalloc Vector256<ushort>[TileBlocks];
+        lanes.Clear();
+        largest.Clear();
+        Vector256<ushort> magnitude = Vector256.Create((ushort)0x7FFF);
         for (int row = 0; row < rows; row++)
         {
-            ReadOnlySpan<ushort> elements = source.Slice((row * columns) + first, width);
-            ref ushort element = ref MemoryMarshal.GetReference(elements);
-            int i = 0;
-            // Safe: a vector of 16 is read only where 16 elements are left of the slice.
-            for (; i <= width - Vector256<ushort>.Count; i += Vector256<ushort>.Count)
+            for (int block = 0; block * Size < width; block++)
             {
-                Vector256<ushort> magnitude = Vector256.LoadUnsafe(ref element, (nuint)i) & Vector256.Create((ushort)0x7FFF);
-                largest = Vector256.Max(largest, Vector256.LessThan(magnitude, Vector256.Create((ushort)0x7F80)) & magnitude);
+                ReadOnlySpan<ushort> elements = source.Slice((row * columns) + first + (block * Size), Math.Min(Size, width - (block * Size)));
+                ref ushort element = ref MemoryMarshal.GetReference(elements);
+                Vector256<ushort> most = lanes[block];
+                int i = 0;
+                // Safe: a vector of 16 is read only where 16 elements are left of the slice.
+                for (; i <= elements.Length - Vector256<ushort>.Count; i += Vector256<ushort>.Count)
+                    most = Vector256.Max(most, Vector256.LoadUnsafe(ref element, (nuint)i) & magnitude);
+                lanes[block] = most;
+                for (; i < elements.Length; i++)
+                    largest[block] = Math.Max(largest[block], elements[i] & 0x7FFFu);
             }
-
-            for (; i < width; i++)
-                rest = Math.Max(rest, FiniteMagnitude(elements[i]));
         }
 
-        for (int lane = 0; lane < Vector256<ushort>.Count; lane++)
-            rest = Math.Max(rest, largest[lane]);
-        return rest;
+        for (int block = 0; block < lanes.Length; block++)
+        {
+            for (int lane = 0; lane < Vector256<ushort>.Count; lane++)
+                largest[block] = Math.Max(largest[block], lanes[block][lane]);
+        }
+    }
+
+    private static uint LargestFinite(ReadOnlySpan<ushort> source, int rows, int columns, int first, int width)
+    {
+        uint largest = 0;
+        for (int row = 0; row < rows; row++)
+        {
+            foreach (ushort element in source.Slice((row * columns) + first, width))
+                largest = Math.Max(largest, FiniteMagnitude(element));
+        }
+
+        return largest;
     }
 
     internal static uint FiniteMagnitude(ushort bits)
     {
         uint magnitude = bits & 0x7FFFu;
-        return magnitude < 0x7F80 ? magnitude : 0;
+        return magnitude < NonFinite ? magnitude : 0;
     }
 
-    private static void Convert(ReadOnlySpan<ushort> source, Span<byte> destination, float scale)
+    private static void ConvertFinite(ReadOnlySpan<ushort> source, Span<byte> destination, float scale)
     {
         ref ushort from = ref MemoryMarshal.GetReference(source);
         ref byte to = ref MemoryMarshal.GetReference(destination);
-        Vector256<float> divisor = Vector256.Create(scale);
         int i = 0;
-        // Safe: 32 elements are read and written only where 32 are left of both slices, which have one length.
-        for (; i <= source.Length - 32; i += 32)
+        // Safe: a vector is read and written only where as many elements are left of both slices, which have one length.
+        if (Vector512.IsHardwareAccelerated)
         {
-            Vector256<ushort> low = Vector256.LoadUnsafe(ref from, (nuint)i), high = Vector256.LoadUnsafe(ref from, (nuint)i + 16);
-            (Vector256<uint> a, Vector256<uint> b) = Vector256.Widen(low);
-            (Vector256<uint> c, Vector256<uint> d) = Vector256.Widen(high);
-            Vector256<ushort> first = Vector256.Narrow(Round(a, divisor), Round(b, divisor));
-            Vector256<ushort> second = Vector256.Narrow(Round(c, divisor), Round(d, divisor));
-            Vector256.Narrow(first, second).StoreUnsafe(ref to, (nuint)i);
+            for (; i <= source.Length - Vector512<byte>.Count; i += Vector512<byte>.Count)
+            {
+                (Vector512<uint> a, Vector512<uint> b) = Vector512.Widen(Vector512.LoadUnsafe(ref from, (nuint)i));
+                (Vector512<uint> c, Vector512<uint> d) = Vector512.Widen(Vector512.LoadUnsafe(ref from, (nuint)i + 32));
+                Vector512<ushort> low = Vector512.Narrow(Round(a, scale), Round(b, scale)), high = Vector512.Narrow(Round(c, scale), Round(d, scale));
+                Vector512.Narrow(low, high).StoreUnsafe(ref to, (nuint)i);
+            }
         }
 
-        for (; i < source.Length; i++)
-            destination[i] = Float8.FromSingle(BitConverter.UInt32BitsToSingle((uint)source[i] << 16) / scale);
+        for (; i <= source.Length - Vector256<byte>.Count; i += Vector256<byte>.Count)
+        {
+            (Vector256<uint> a, Vector256<uint> b) = Vector256.Widen(Vector256.LoadUnsafe(ref from, (nuint)i));
+            (Vector256<uint> c, Vector256<uint> d) = Vector256.Widen(Vector256.LoadUnsafe(ref from, (nuint)i + 16));
+            Vector256<ushort> low = Vector256.Narrow(Round(a, scale), Round(b, scale)), high = Vector256.Narrow(Round(c, scale), Round(d, scale));
+            Vector256.Narrow(low, high).StoreUnsafe(ref to, (nuint)i);
+        }
+
+        Float8BlocksReference.Convert(source[i..], destination[i..], scale);
     }
 
-    /// <summary><see cref="Float8.FromSingle"/> of eight quotients at once: all branches are computed and the right one chosen.</summary>
+    /// <summary><see cref="Float8.FromSingle"/> of finite quotients, without a branch.</summary>
+    /// <remarks>
+    /// With e the exponent, −6 at least, 2^(e + 20) is what it takes added so that the last bit of the sum counts 2^(e − 3), one step
+    /// of the format: the addition rounds, to the nearest and ties to even, and what the sum has above it are the steps. 8 of them are a
+    /// normal value's hidden bit, so that steps + 8 × (e + 6) are its bits, for subnormal values too.
+    /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<uint> Round(Vector256<uint> bfloat16, Vector256<float> scale)
+    private static Vector256<uint> Round(Vector256<uint> bfloat16, float scale)
     {
-        Vector256<uint> bits = ((bfloat16 << 16).AsSingle() / scale).AsUInt32();
-        Vector256<uint> magnitude = bits & Vector256.Create(0x7FFF_FFFFu);
-        Vector256<uint> sign = (bits >> 24) & Vector256.Create(0x80u);
-        Vector256<uint> subnormal = (magnitude.AsSingle() + Vector256.Create(16384f)).AsUInt32() & Vector256.Create(0xFFu);
-        Vector256<uint> clamped = Vector256.Min(magnitude, Vector256.Create(0x43E0_0000u));
-        Vector256<uint> normal = ((clamped + Vector256.Create(0x7_FFFFu) + ((clamped >> 20) & Vector256<uint>.One)) >> 20) - Vector256.Create(120u << 3);
-        Vector256<uint> value = Vector256.ConditionalSelect(Vector256.LessThan(magnitude, Vector256.Create(0x3C80_0000u)), subnormal, normal);
-        Vector256<uint> isNaN = Vector256.GreaterThan(magnitude, Vector256.Create(0x7F80_0000u));
-        return sign | Vector256.ConditionalSelect(isNaN, Vector256.Create((uint)Float8.NaN), value);
+        Vector256<uint> bits = ((bfloat16 << 16).AsSingle() / Vector256.Create(scale)).AsUInt32();
+        Vector256<uint> magnitude = Vector256.Min(bits & Vector256.Create(0x7FFF_FFFFu), Vector256.Create(LargestBits));
+        Vector256<uint> exponent = Vector256.Max(magnitude & Vector256.Create(0x7F80_0000u), Vector256.Create(SmallestNormalBits));
+        Vector256<uint> sum = (magnitude.AsSingle() + (exponent + Vector256.Create(20u << 23)).AsSingle()).AsUInt32();
+        Vector256<uint> value = sum - exponent + (exponent >> 20) - Vector256.Create((20u << 23) + (SmallestNormalBits >> 20));
+        return ((bits >> 24) & Vector256.Create(0x80u)) | value;
+    }
+
+    /// <inheritdoc cref="Round(Vector256{uint}, float)"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<uint> Round(Vector512<uint> bfloat16, float scale)
+    {
+        Vector512<uint> bits = ((bfloat16 << 16).AsSingle() / Vector512.Create(scale)).AsUInt32();
+        Vector512<uint> magnitude = Vector512.Min(bits & Vector512.Create(0x7FFF_FFFFu), Vector512.Create(LargestBits));
+        Vector512<uint> exponent = Vector512.Max(magnitude & Vector512.Create(0x7F80_0000u), Vector512.Create(SmallestNormalBits));
+        Vector512<uint> sum = (magnitude.AsSingle() + (exponent + Vector512.Create(20u << 23)).AsSingle()).AsUInt32();
+        Vector512<uint> value = sum - exponent + (exponent >> 20) - Vector512.Create((20u << 23) + (SmallestNormalBits >> 20));
+        return ((bits >> 24) & Vector512.Create(0x80u)) | value;
     }
 }

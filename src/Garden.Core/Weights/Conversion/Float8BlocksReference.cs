@@ -21,12 +21,16 @@ public static class Float8BlocksReference
             scales[block] = scale;
             for (int row = 0; row < rows; row++)
             {
-                for (int column = first; column < end; column++)
-                {
-                    int i = (row * columns) + column;
-                    destination[i] = Float8.FromSingle(BitConverter.UInt32BitsToSingle((uint)source[i] << 16) / scale);
-                }
+                int start = (row * columns) + first;
+                Convert(source.Slice(start, end - first), destination.Slice(start, end - first), scale);
             }
         }
+    }
+
+    /// <summary>Elements of a block whose scale is known.</summary>
+    internal static void Convert(ReadOnlySpan<ushort> source, Span<byte> destination, float scale)
+    {
+        for (int i = 0; i < source.Length; i++)
+            destination[i] = Float8.FromSingle(BitConverter.UInt32BitsToSingle((uint)source[i] << 16) / scale);
     }
 }
