@@ -111,6 +111,21 @@ public sealed class WeightFailureTests
     }
 
     [Fact]
+    public async Task An_inference_rank_that_offers_nothing_does_not_hold_up_the_others()
+    {
+        await using WeightFleet fleet = await WeightFleet.CreateAsync(new FleetOptions(new(1, 1), new(1, 2)) { OfferDeadline = TimeSpan.FromMilliseconds(200) });
+        fleet.Fill(1);
+        Task<WeightVersion> receiving = fleet.Receivers[0].Receiver.ReceiveAsync(1, WeightFleet.Limit);
+        WeightStepReport report = await fleet.Trainers[0].Sender.UpdateAsync(1, WeightFleet.Limit);
+        WeightRankFailure late = Assert.Single(report.Failures);
+        Assert.Equal(1, late.Rank);
+        Assert.Contains("did not offer step 1", late.Cause.Message, StringComparison.Ordinal);
+        await receiving.WaitAsync(WeightFleet.Limit);
+        fleet.Receivers[0].Verify(fleet.Receivers[0].Receiver.Swap());
+        Assert.All(await fleet.UpdateAsync(2), next => Assert.True(next.IsComplete));
+    }
+
+    [Fact]
     public async Task A_trainer_that_cannot_load_a_tensor_tells_receivers_why_at_once()
     {
         (WeightFleet fleet, GatedSource gate) = await CreateAsync();

@@ -90,6 +90,8 @@ internal sealed record FleetOptions(WeightMesh Trainer, WeightMesh Inference)
 
     public long Watermark { get; init; } = 4 << 20;
 
+    public TimeSpan OfferDeadline { get; init; } = WeightFleet.Limit;
+
     public int Assemblers { get; init; } = 1;
 
     public Func<int, IWeightSource?> Source { get; init; } = static _ => null;
@@ -114,6 +116,7 @@ internal sealed class FleetTrainer : IAsyncDisposable
             Name = name,
             Verify = fleet.Options.Verify,
             Watermark = fleet.Options.Watermark,
+            OfferDeadline = fleet.Options.OfferDeadline,
             Assemblers = fleet.Options.Assemblers,
             Source = fleet.Options.Source(rank),
         });

@@ -67,7 +67,8 @@ public sealed partial class WeightSender<TMap>
         Task loading = Task.Run(() => run.Loader.RunAsync(_options.Source, _loads, TensorsAddress, run.Stages, run.Token), CancellationToken.None);
         try
         {
-            await Task.WhenAll(run.Targets.Values.Select(target => OpenAsync(run, target))).ConfigureAwait(false);
+            using (var patience = CancellationTokenSource.CreateLinkedTokenSource(run.Token))
+                await Task.WhenAll(run.Targets.Values.Select(target => OpenAsync(run, target, patience))).ConfigureAwait(false);
             await Parallel.ForAsync(
                 0,
                 _plan.Tasks.Length,
@@ -113,11 +114,14 @@ public sealed partial class WeightSender<TMap>
     private unsafe nint TensorsAddress => (nint)((byte*)_options.Tensors.Address + _options.TensorsOffset);
 
     /// <summary>Waits until a receiver offers the step; a receiver that does not fails alone.</summary>
-    private async Task OpenAsync(WeightStepRun run, WeightStepTarget target)
+    private async Task OpenAsync(WeightStepRun run, WeightStepTarget target, CancellationTokenSource patience)
     {
         try
         {
-            WeightOffer offer = await target.Link.Offers.TakeAsync(run.Step, run.Token).ConfigureAwait(false);
+            WeightOffer offer = await target.Link.Offers.TakeAsync(run.Step, patience.Token).ConfigureAwait(false);
+            // From here on those who are late hold up those who are not.
+            if (run.IsFirstOffer())
+                patience.CancelAfter(_options.OfferDeadline);
             (long units, _, int hashes) = _receivers.GetValueOrDefault(target.Link.Rank);
             long expected = units + (_options.Verify ? WeightSendHashes.UnitsOf(hashes) : 0);
             if (offer.Units != expected)

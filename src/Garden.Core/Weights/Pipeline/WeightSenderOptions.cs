@@ -25,6 +25,9 @@ public sealed record WeightSenderOptions
     /// <summary>Sends a hash for every 256 KiB along, which receivers compare. Must be the same on all ranks.</summary>
     public bool Verify { get; init; }
 
+    /// <summary>How long the other receivers may take to offer a step when one has: then it goes on without them. Default 10 s.</summary>
+    public TimeSpan OfferDeadline { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>What the rank is called in messages for people. Default: its address.</summary>
     public string? Name { get; init; }
 
@@ -36,6 +39,8 @@ public sealed record WeightSenderOptions
         ArgumentNullException.ThrowIfNull(Tensors);
         if (TensorsOffset < 0 || TensorsOffset % WeightSide.Alignment != 0 || TensorsOffset > Tensors.Length - tensorBytes)
             throw new ArgumentOutOfRangeException(nameof(TensorsOffset), TensorsOffset, $"The rank's tensors have {tensorBytes} bytes; they do not lie in a region of {Tensors.Length} at a multiple of {WeightSide.Alignment}.");
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(OfferDeadline, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(OfferDeadline, TimeSpan.FromDays(1));
         ArgumentOutOfRangeException.ThrowIfLessThan(Assemblers, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(Assemblers, 64);
     }

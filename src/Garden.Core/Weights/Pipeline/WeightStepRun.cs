@@ -9,6 +9,7 @@ internal sealed class WeightStepRun(long step, TimeSpan deadline, IReadOnlyDicti
     private readonly ConcurrentQueue<Task> _running = new();
     private readonly ConcurrentDictionary<int, (ImmCounter Counter, long Units)> _gathers = new();
     private readonly long _began = Stopwatch.GetTimestamp();
+    private int _offered;
 
     public long Step => step;
 
@@ -28,6 +29,9 @@ internal sealed class WeightStepRun(long step, TimeSpan deadline, IReadOnlyDicti
             return left > TimeSpan.FromMilliseconds(1) ? left : TimeSpan.FromMilliseconds(1);
         }
     }
+
+    /// <summary>True for one caller only.</summary>
+    public bool IsFirstOffer() => Interlocked.Exchange(ref _offered, 1) == 0;
 
     public bool AnyLive(ReadOnlySpan<WeightSend> sends)
     {
