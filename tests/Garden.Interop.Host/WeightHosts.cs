@@ -14,7 +14,10 @@ public sealed class TrainerHost : IAsyncDisposable
         _engine = engine;
         Sender = new WeightSender<HostWeights>(engine, HostWeights.Schedule, rank, new WeightSenderOptions
         {
-            Tensors = engine.Register(_memory), Source = source, Verify = true, Name = $"trainer{rank}",
+            Tensors = engine.Register(_memory),
+            Source = source,
+            Verify = true,
+            Name = $"trainer{rank}",
         });
     }
 
@@ -57,7 +60,9 @@ public sealed class InferenceHost : IAsyncDisposable
         _engine = engine;
         Receiver = new WeightReceiver<HostWeights>(engine, HostWeights.Schedule, rank, new WeightReceiverOptions
         {
-            Buffers = [.. _memory.Select(memory => engine.Register(memory))], Verify = true, Name = $"inference{rank}",
+            Buffers = [.. _memory.Select(memory => engine.Register(memory))],
+            Verify = true,
+            Name = $"inference{rank}",
         });
     }
 

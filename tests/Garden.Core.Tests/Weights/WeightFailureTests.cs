@@ -140,6 +140,7 @@ public sealed class WeightFailureTests
             foreach (Task<WeightVersion> task in receiving)
             {
                 WeightUpdateException told = await Assert.ThrowsAsync<WeightUpdateException>(() => task.WaitAsync(WeightFleet.Limit));
+                // From the rank itself, or from one that lacked its parts of blocks.
                 Assert.Contains("model-00007", told.Message, StringComparison.Ordinal);
             }
 

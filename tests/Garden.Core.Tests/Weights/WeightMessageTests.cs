@@ -7,7 +7,11 @@ public sealed class WeightMessageTests
 {
     private static readonly MemoryRegionDescriptor s_region = new()
     {
-        EngineId = 5, Device = 0, Generation = 3, Length = 1 << 20, Routes = [new RouteEntry("loopback", 0, 1 << 30, 77)],
+        EngineId = 5,
+        Device = 0,
+        Generation = 3,
+        Length = 1 << 20,
+        Routes = [new RouteEntry("loopback", 0, 1 << 30, 77)],
     };
 
     [Fact]

@@ -30,7 +30,6 @@ public static class Float8Blocks
     /// <summary>Marks a block that has some: it is converted one element after the other.</summary>
     private const uint HasNonFinite = 0x1_0000;
 
-    private const uint LargestBits = 0x43E0_0000; // 448
     private const uint SmallestNormalBits = 0x3C80_0000; // 2^-6
 
     /// <summary>Scales of a matrix.</summary>
@@ -167,6 +166,8 @@ public static class Float8Blocks
 
     /// <summary><see cref="Float8.FromSingle"/> of finite quotients, without a branch.</summary>
     /// <remarks>
+    /// None is so large that it would have to be cut: the scale is the largest magnitude over 448, rounded by 1/290 at most where
+    /// it is a subnormal single, and what is below 464 rounds to 448 or less.
     /// With e the exponent, −6 at least, 2^(e + 20) is what it takes added so that the last bit of the sum counts 2^(e − 3), one step
     /// of the format: the addition rounds, to the nearest and ties to even, and what the sum has above it are the steps. 8 of them are a
     /// normal value's hidden bit, so that steps + 8 × (e + 6) are its bits, for subnormal values too.
@@ -175,7 +176,7 @@ public static class Float8Blocks
     private static Vector256<uint> Round(Vector256<uint> bfloat16, float scale)
     {
         Vector256<uint> bits = ((bfloat16 << 16).AsSingle() / Vector256.Create(scale)).AsUInt32();
-        Vector256<uint> magnitude = Vector256.Min(bits & Vector256.Create(0x7FFF_FFFFu), Vector256.Create(LargestBits));
+        Vector256<uint> magnitude = bits & Vector256.Create(0x7FFF_FFFFu);
         Vector256<uint> exponent = Vector256.Max(magnitude & Vector256.Create(0x7F80_0000u), Vector256.Create(SmallestNormalBits));
         Vector256<uint> sum = (magnitude.AsSingle() + (exponent + Vector256.Create(20u << 23)).AsSingle()).AsUInt32();
         Vector256<uint> value = sum - exponent + (exponent >> 20) - Vector256.Create((20u << 23) + (SmallestNormalBits >> 20));
@@ -187,7 +188,7 @@ public static class Float8Blocks
     private static Vector512<uint> Round(Vector512<uint> bfloat16, float scale)
     {
         Vector512<uint> bits = ((bfloat16 << 16).AsSingle() / Vector512.Create(scale)).AsUInt32();
-        Vector512<uint> magnitude = Vector512.Min(bits & Vector512.Create(0x7FFF_FFFFu), Vector512.Create(LargestBits));
+        Vector512<uint> magnitude = bits & Vector512.Create(0x7FFF_FFFFu);
         Vector512<uint> exponent = Vector512.Max(magnitude & Vector512.Create(0x7F80_0000u), Vector512.Create(SmallestNormalBits));
         Vector512<uint> sum = (magnitude.AsSingle() + (exponent + Vector512.Create(20u << 23)).AsSingle()).AsUInt32();
         Vector512<uint> value = sum - exponent + (exponent >> 20) - Vector512.Create((20u << 23) + (SmallestNormalBits >> 20));

@@ -21,7 +21,7 @@ internal readonly record struct WeightMessageHeader(byte Version, WeightMessageK
         if (magic != Magic)
             throw new DescriptorException($"A weight message begins with \"GDWT\"; got 0x{magic:x8}.");
         var header = new WeightMessageHeader(message[4], (WeightMessageKind)message[5], BinaryPrimitives.ReadInt64LittleEndian(message[8..]));
-        if (header.Kind is < WeightMessageKind.Hello or > WeightMessageKind.Gather)
+        if (header.Kind is < WeightMessageKind.Hello or > WeightMessageKind.GatherRefusal)
             throw new DescriptorException($"Weight message kind {message[5]} is unknown.");
         if (header.Version != CurrentVersion && header.Kind is not (WeightMessageKind.Hello or WeightMessageKind.Refusal))
             throw new DescriptorException($"Weight protocol version {header.Version} is not understood (this is version {CurrentVersion}).");

@@ -15,9 +15,12 @@ internal enum WeightMessageKind : byte
     /// <summary>Receiver → trainer: where to write a step.</summary>
     Offer = 4,
 
-    /// <summary>Receiver → trainer: how a step has ended here.</summary>
+    /// <summary>Receiver → trainer: how a step has ended here. Trainer → receiver: that it gave a step up, and why.</summary>
     Done = 5,
 
     /// <summary>Trainer → trainer: where to write what the converting rank of a block gathers.</summary>
     Gather = 6,
+
+    /// <summary>Trainer → trainer: what was asked for cannot be sent, and why.</summary>
+    GatherRefusal = 7,
 }

@@ -75,6 +75,7 @@ public sealed partial class WeightReceiver<TMap>
         }
         finally
         {
+            _counting.Clear();
             foreach ((_, ImmCounter counter, _) in counters)
                 counter.Dispose();
         }
@@ -115,6 +116,7 @@ public sealed partial class WeightReceiver<TMap>
             MemoryRegionDescriptor? hashes = contributor is { Hashes: > 0 }
                 ? _hashRegion!.Export(contributor.FirstHash * (long)sizeof(ulong), contributor.Hashes * (long)sizeof(ulong))
                 : null;
+            _counting[link.Peer] = (step, counter);
             var offer = new WeightOffer(step, counter.Immediate, units, buffer.Export(_options.Offset, _tensorBytes), hashes);
             await _engine.SendAsync(link.Peer, WeightChannels.ToTrainers(_options.Channel), offer.ToBytes()).ConfigureAwait(false);
             return (link, counter, units);

@@ -19,6 +19,7 @@ public sealed partial class WeightReceiver<TMap> : IAsyncDisposable
     private readonly NativeBuffer? _hashes;
     private readonly MemoryRegion? _hashRegion;
     private readonly ConcurrentDictionary<int, WeightSenderLink> _senders = new();
+    private readonly ConcurrentDictionary<Peer, (long Step, ImmCounter Counter)> _counting = new();
     private readonly List<IDisposable> _registrations = [];
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private WeightVersion? _current;
@@ -92,9 +93,23 @@ public sealed partial class WeightReceiver<TMap> : IAsyncDisposable
     private void OnMessage(Peer peer, ReadOnlySpan<byte> message)
     {
         var header = WeightMessageHeader.Parse(message);
-        if (header.Kind != WeightMessageKind.Hello)
-            throw new DescriptorException($"{peer.Address} sent a {header.Kind} to an inference rank, which takes a hello only.");
-        var hello = WeightHello.Parse(in header, message);
+        if (header.Kind == WeightMessageKind.Done)
+            OnGivenUp(peer, WeightReply.Parse(in header, message));
+        else if (header.Kind == WeightMessageKind.Hello)
+            OnHello(peer, WeightHello.Parse(in header, message));
+        else
+            throw new DescriptorException($"{peer.Address} sent a {header.Kind} to an inference rank, which takes none.");
+    }
+
+    /// <summary>A trainer rank says that its part of a step will not come.</summary>
+    private void OnGivenUp(Peer peer, WeightReply reply)
+    {
+        if (_counting.TryGetValue(peer, out (long Step, ImmCounter Counter) counting) && counting.Step == reply.Step)
+            counting.Counter.PoisonWith(new TransferAbortedException(reply.Text));
+    }
+
+    private void OnHello(Peer peer, WeightHello hello)
+    {
         string? reason = hello.Version != WeightMessageHeader.CurrentVersion ? $"its protocol is version {hello.Version}, here it is {WeightMessageHeader.CurrentVersion}"
             : hello.Target != Rank ? $"it takes inference rank {Rank} for rank {hello.Target}"
             : _terms.Differs(hello.Terms);

@@ -6,6 +6,7 @@ public sealed partial class WeightSender<TMap>
     private readonly Lock _lock = new();
     private readonly List<(Peer Peer, WeightGatherRequest Request)> _earlyRequests = [];
     private WeightStepRun? _run;
+    private string? _ended;
 
     private void OnMessage(Peer peer, ReadOnlySpan<byte> message)
     {
@@ -17,6 +18,9 @@ public sealed partial class WeightSender<TMap>
                 break;
             case WeightMessageKind.Gather:
                 OnGather(peer, WeightGatherRequest.Parse(in header, message, Rank));
+                break;
+            case WeightMessageKind.GatherRefusal:
+                OnGatherRefusal(WeightReply.Parse(in header, message));
                 break;
             case WeightMessageKind.Offer when LinkOf(peer) is { } link:
                 link.Offers.Post(header.Step, WeightOffer.Parse(in header, message));
@@ -58,7 +62,7 @@ public sealed partial class WeightSender<TMap>
             }
         }
 
-        Refuse(peer, request, $"step {request.Step} has ended there");
+        Refuse(peer, request, _ended ?? $"it is past step {request.Step}");
     }
 
     /// <summary>Writes what another trainer rank asked for, once it is loaded.</summary>
@@ -85,15 +89,37 @@ public sealed partial class WeightSender<TMap>
         }
         catch (Exception exception)
         {
-            Refuse(peer, request, exception.Message);
+            Refuse(peer, request, (run.Cause ?? exception).Message);
         }
     }
 
     /// <summary>The one who waits must not wait for its deadline.</summary>
-    private void Refuse(Peer peer, WeightGatherRequest request, string reason)
+    private void Refuse(Peer peer, WeightGatherRequest request, string reason) => Tell(
+        peer, WeightChannels.ToTrainers(_options.Channel), new WeightReply(WeightMessageKind.GatherRefusal, request.Step, $"trainer rank {Rank} ({_name}): {reason}"), request.Counter);
+
+    private void OnGatherRefusal(WeightReply refusal)
     {
-        if (peer.State == PeerState.Ready)
-            _engine.NotifyAbort(peer, request.Counter, $"trainer rank {Rank} ({_name}) could not send what was to be gathered: {reason}");
+        lock (_lock)
+        {
+            if (_run is { } run && run.Step == refusal.Step)
+                run.RefuseGathers(new TransferAbortedException(refusal.Text));
+        }
+    }
+
+    /// <summary>Says why a counter will not be reached; where no message can be sent, the engine's notice does, which has room for a few words only.</summary>
+    private void Tell(Peer peer, ushort channel, WeightReply reply, Immediate counter)
+    {
+        if (peer.State != PeerState.Ready)
+            return;
+        try
+        {
+            if (!_engine.TrySend(peer, channel, reply.ToBytes()))
+                _engine.NotifyAbort(peer, counter, reply.Text);
+        }
+        catch (PeerFailedException)
+        {
+            // It need not know any more.
+        }
     }
 
     private void OnPeerFailed(Peer peer, PeerFailedException failure)

@@ -96,7 +96,7 @@ public sealed partial class WeightSender<TMap>
         {
             // Nothing of this step reads the tensors or writes the buffers when the caller goes on.
             lock (_lock)
-                _run = null;
+                (_run, _ended) = (null, run.Cause?.Message);
             run.Cancel();
             await loading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await run.DrainAsync().ConfigureAwait(false);
@@ -165,10 +165,11 @@ public sealed partial class WeightSender<TMap>
     /// <summary>Tells receivers that the step will not complete, so that they need not wait for their deadlines.</summary>
     private void GiveUp(WeightStepRun run, Exception cause)
     {
+        run.Cause = cause;
         foreach (WeightStepTarget target in run.Targets.Values)
         {
-            if (target.IsLive && target.Link.Peer.State == PeerState.Ready)
-                _engine.NotifyAbort(target.Link.Peer, target.Counter, $"trainer rank {Rank} ({_name}): {cause.Message}");
+            if (target.IsLive)
+                Tell(target.Link.Peer, WeightChannels.ToReceivers(_options.Channel), new WeightReply(WeightMessageKind.Done, run.Step, cause.Message), target.Counter);
             target.Fail(cause);
         }
     }

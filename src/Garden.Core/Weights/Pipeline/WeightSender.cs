@@ -157,9 +157,19 @@ public sealed partial class WeightSender<TMap> : IAsyncDisposable
         links[rank] = link;
         if (peer.Failure is { } failure)
             link.Fail(failure);
-        await _engine.SendAsync(peer, channel, new WeightHello(WeightMessageHeader.CurrentVersion, Rank, rank, _terms, _name).ToBytes(), deadline).ConfigureAwait(false);
-        TimeSpan left = deadline - Stopwatch.GetElapsedTime(began);
-        await link.Welcome.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await _engine.SendAsync(peer, channel, new WeightHello(WeightMessageHeader.CurrentVersion, Rank, rank, _terms, _name).ToBytes(), deadline).ConfigureAwait(false);
+            TimeSpan left = deadline - Stopwatch.GetElapsedTime(began);
+            await link.Welcome.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            links.TryRemove(KeyValuePair.Create(rank, link));
+            if (exception is TimeoutException)
+                throw new TimeoutException($"Rank {rank} at {peer.Address} did not answer the hello within {deadline.TotalSeconds:0.###} s; does it run with the same channel ({_options.Channel})?", exception);
+            throw;
+        }
     }
 
     private long UnitsTo(int receiver)

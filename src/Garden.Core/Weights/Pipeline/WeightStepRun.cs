@@ -15,6 +15,9 @@ internal sealed class WeightStepRun(long step, TimeSpan deadline, IReadOnlyDicti
 
     public CancellationToken Token => limit.Token;
 
+    /// <summary>Why the step was given up; null while it was not.</summary>
+    public Exception? Cause { get; set; }
+
     public IReadOnlyDictionary<int, WeightStepTarget> Targets => targets;
 
     public WeightLoader Loader { get; } = new();
@@ -50,6 +53,13 @@ internal sealed class WeightStepRun(long step, TimeSpan deadline, IReadOnlyDicti
         (ImmCounter counter, long before) = _gathers.GetOrAdd(slot, static (_, engine) => (engine.AllocateCounter(), 0), engine);
         _gathers[slot] = (counter, before + units);
         return (counter, before + units);
+    }
+
+    /// <summary>Nothing more will be gathered.</summary>
+    public void RefuseGathers(Exception cause)
+    {
+        foreach ((ImmCounter counter, _) in _gathers.Values)
+            counter.PoisonWith(cause);
     }
 
     public void Track(Task task) => _running.Enqueue(task);
