@@ -26,7 +26,10 @@ public sealed partial class WeightSender<TMap>
                 link.Offers.Post(header.Step, WeightOffer.Parse(in header, message));
                 break;
             case WeightMessageKind.Welcome or WeightMessageKind.Refusal or WeightMessageKind.Done when LinkOf(peer) is { } link:
-                link.OnReply(WeightReply.Parse(in header, message));
+                var reply = WeightReply.Parse(in header, message);
+                link.OnReply(reply);
+                if (reply.Kind == WeightMessageKind.Done && reply.Text.Length != 0)
+                    OnFailed(link, reply.Step, new WeightUpdateException(reply.Step, reply.Text));
                 break;
             default:
                 throw new DescriptorException($"{peer.Address} sent a {header.Kind} out of turn.");
@@ -129,11 +132,20 @@ public sealed partial class WeightSender<TMap>
             if (link.Peer != peer)
                 continue;
             link.Fail(failure);
-            WeightStepRun? run;
-            lock (_lock)
-                run = _run;
-            if (run is not null && run.Targets.TryGetValue(link.Rank, out WeightStepTarget? target) && target.Link == link)
+            OnFailed(link, null, failure);
+        }
+    }
+
+    /// <summary>A receiver does not need the running step any more, if it is the one that is meant.</summary>
+    private void OnFailed(WeightReceiverLink link, long? step, Exception failure)
+    {
+        lock (_lock)
+        {
+            if (_run is { } run && (step ?? run.Step) == run.Step && run.Targets.TryGetValue(link.Rank, out WeightStepTarget? target) && target.Link == link)
+            {
                 target.Fail(failure);
+                run.CancelWhenNobodyIsLeft();
+            }
         }
     }
 }

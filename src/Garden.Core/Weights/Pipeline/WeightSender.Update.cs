@@ -38,6 +38,16 @@ public sealed partial class WeightSender<TMap>
         }
     }
 
+    /// <summary>True while an update runs of which every receiver has offered its memory.</summary>
+    internal bool IsWriting
+    {
+        get
+        {
+            lock (_lock)
+                return _run is { } run && run.Targets.Values.All(static target => target.IsLive);
+        }
+    }
+
     private void RequireConnected()
     {
         if (_receivers.Keys.Where(rank => !_links.ContainsKey(rank)).Order().ToArray() is { Length: > 0 } receivers)

@@ -73,6 +73,13 @@ internal sealed class WeightStepRun(long step, TimeSpan deadline, IReadOnlyDicti
 
     public void Cancel() => limit.Cancel();
 
+    /// <summary>Ends the step when every receiver has failed; callable on the worker.</summary>
+    public void CancelWhenNobodyIsLeft()
+    {
+        if (targets.Values.All(static target => target.Failure is not null))
+            _ = limit.CancelAsync();
+    }
+
     public void Dispose()
     {
         foreach ((ImmCounter counter, _) in _gathers.Values)
