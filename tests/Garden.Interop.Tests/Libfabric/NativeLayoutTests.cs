@@ -45,6 +45,14 @@ public sealed class NativeLayoutTests
             NativeLibrary.TryGetExport(NativeLibrary.Load("libfabric.so.1"), import.Name, out _), $"libfabric.so.1 does not export {import.Name}"));
     }
 
+    [Fact]
+    public void T8_NullReferencesAreExceptionsStillOnceTheLibraryIsLoaded()
+    {
+        Backends.Require("tcp", LibfabricLibrary.IsPresent, LibfabricLibrary.InstallLine);
+        string? nothing = Environment.GetEnvironmentVariable("GARDEN_NOT_SET");
+        Assert.Throws<NullReferenceException>(() => nothing!.Length);
+    }
+
     private static FieldInfo[] Fields(Type type) => type == typeof(fi_context2)
         ? []
         : [.. type.GetFields(BindingFlags.Instance | BindingFlags.Public).Where(static field => field.Name is not "src_addr" || field.DeclaringType != typeof(fi_cq_err_entry))];
