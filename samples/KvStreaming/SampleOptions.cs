@@ -33,6 +33,9 @@ internal sealed record SampleOptions
 
     public FabricName Fabric { get; init; }
 
+    /// <summary>What the nvlink fabric runs on.</summary>
+    public DeviceName Device { get; init; }
+
     public Role Role { get; init; }
 
     /// <summary>Where the prefill process publishes its address: "file:PATH" or "ADDRESS:PORT".</summary>
@@ -50,7 +53,7 @@ internal sealed record SampleOptions
     /// <summary>Refuses what does not go together.</summary>
     public void Validate()
     {
-        if (Fabric == FabricName.Loopback && (Role != Role.Both || Peer is not null || Rendezvous is not null || Bind.Length > 0))
+        if (Fabric is FabricName.Loopback or FabricName.Nvlink && (Role != Role.Both || Peer is not null || Rendezvous is not null || Bind.Length > 0))
             throw new UsageException("--role, --peer, --rendezvous and --bind are for two processes; add --fabric tcp or shm.");
         if (Fabric != FabricName.Loopback && ReorderSeed is not null)
             throw new UsageException("--reorder is an option of the loopback fabric; no other one reorders on purpose.");

@@ -1,6 +1,8 @@
 using Garden;
 using Garden.Fabric.Loopback;
 using Garden.Interop.Libfabric;
+using Garden.Kernels;
+using Garden.Kernels.Nvlink;
 
 namespace KvStreaming;
 
@@ -12,6 +14,10 @@ internal static class Engines
         TransferEngine.CreateBuilder()
             .UseLoopback(network, new LoopbackOptions { Name = name, Nics = options.Nics, ReorderSeed = options.ReorderSeed })
             .Build();
+
+    /// <summary>An engine whose NICs are streams of a device.</summary>
+    public static TransferEngine OnNvlink(KernelDevice device, SampleOptions options) =>
+        TransferEngine.CreateBuilder().UseNvlink(device, new NvlinkOptions { Nics = options.Nics }).Build();
 
     /// <summary>One side's engine, for a peer in another process.</summary>
     public static TransferEngine Build(SampleOptions options)

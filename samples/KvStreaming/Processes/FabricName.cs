@@ -11,4 +11,7 @@ internal enum FabricName
 
     /// <summary>libfabric's shared memory: two processes on one host.</summary>
     Shm,
+
+    /// <summary>GPUs of this host, in this process.</summary>
+    Nvlink,
 }

@@ -119,39 +119,11 @@ public abstract partial class EngineTests
         }
     }
 
-    [Fact]
-    public async Task T1_EnginesComeAndGoWithRunningTransfersAndKeepNoDescriptors()
-    {
-        await using FabricEngines pair = await FabricEngines.CreateAsync(Create(), Create());
-        int before = 0;
-        for (int round = 0; round < 30; round++)
-        {
-            TransferEngine engine = FabricEngines.Build(Create());
-            using (var buffer = new NativeBuffer(1 << 16))
-            {
-                MemoryRegion region = engine.Register(buffer);
-                Peer peer = await engine.ConnectAsync(pair.Receiver.Address, FabricEngines.Limit);
-                RemoteRegion remote = peer.Import(pair.DestinationRegion.Export());
-                for (int i = 0; i < 20; i++)
-                    engine.SubmitSingleWrite(region, 0, remote, 0, 1 << 16).Forget();
-                await engine.DisposeAsync();
-            }
-
-            if (round == 9)
-                before = OpenDescriptors();
-        }
-
-        // A connection's socket may still be on its way out.
-        await FabricEngines.UntilAsync(() => OpenDescriptors() <= before + 4, $"file descriptors to be closed: {OpenDescriptors()} are open, {before} were");
-    }
-
     private static void FastHeartbeats(TransferEngineOptions options)
     {
         options.HeartbeatInterval = TimeSpan.FromMilliseconds(200);
         options.MissedHeartbeats = 3;
     }
-
-    private static int OpenDescriptors() => Directory.GetFiles("/proc/self/fd").Length;
 
     /// <summary>Remembers the NICs it opened, so that a test can break one.</summary>
     private sealed class CapturingFabric(IFabric inner) : IFabric

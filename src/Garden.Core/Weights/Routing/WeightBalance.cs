@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Garden.Weights;
 
 /// <summary>
@@ -12,7 +14,7 @@ namespace Garden.Weights;
 internal sealed class WeightBalance
 {
     private const int MostPasses = 400;
-    private const double Settled = 1e-7;
+    private const double Settled = 1e-5;
 
     private readonly WeightCell[] _cells;
     private readonly double[] _load;
@@ -67,6 +69,7 @@ internal sealed class WeightBalance
     }
 
     /// <summary>Deals a cell over its candidates as they are loaded without it; returns the most that a share changed.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private double Pour(int cell)
     {
         int[] ranks = _cells[cell].Candidates;
@@ -101,6 +104,7 @@ internal sealed class WeightBalance
         return (water + below + floors[^1]) / floors.Length;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Deal(int[] senders)
     {
         int[] order = [.. Enumerable.Range(0, _cells.Length).OrderByDescending(cell => _bytes[cell].Max()).ThenBy(cell => cell)];

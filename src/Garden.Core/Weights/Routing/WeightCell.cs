@@ -25,8 +25,11 @@ internal sealed class WeightCell
     /// <summary>Ranks that could send, in ascending order.</summary>
     public required int[] Candidates { get; init; }
 
-    /// <summary>Receivers and what they need of a tensor.</summary>
+    /// <summary>Receivers and what they need of a tensor, of any of its experts.</summary>
     public required WeightTarget[] Targets { get; init; }
+
+    /// <summary>For every group those of the receivers that need some of its experts.</summary>
+    public required WeightTarget[][] Receivers { get; init; }
 
     /// <summary>Combinations of the variables other than the expert that the row has.</summary>
     public required int Outers { get; init; }
@@ -46,16 +49,41 @@ internal sealed class WeightCell
     /// <summary>Number of items.</summary>
     public int Items => Outers / OutersPerItem * Groups;
 
-    /// <summary>The target that a sender begins with: on every sender another one, so that senders in step do not meet at one.</summary>
-    public int FirstTarget(int sender, int senders) => (int)((long)sender * Targets.Length / senders);
+    /// <summary>The receiver of a group that a sender begins with: on every sender another one, so that senders in step do not meet at one.</summary>
+    public int FirstReceiver(int group, int sender, int senders) => (int)((long)sender * Receivers[group].Length / senders);
+
+    /// <summary>Bytes that an item of a group sends to one receiver.</summary>
+    public long BytesOf(int group, in WeightTarget target) =>
+        (long)OutersPerItem * target.Experts(ExpertBounds[group], ExpertBounds[group + 1]) * target.BytesPerTensor;
 
     /// <summary>Bytes that an item of a group sends to all receivers.</summary>
     public long BytesOf(int group)
     {
         long bytes = 0;
-        foreach (ref readonly WeightTarget target in Targets.AsSpan())
-            bytes += target.Experts(ExpertBounds[group], ExpertBounds[group + 1]) * target.BytesPerTensor;
-        return bytes * OutersPerItem;
+        foreach (ref readonly WeightTarget target in Receivers[group].AsSpan())
+            bytes += BytesOf(group, in target);
+        return bytes;
+    }
+}
+
+/// <summary>An item, found by its number.</summary>
+/// <param name="Cell">Its cell, by index.</param>
+/// <param name="Turn">Which of the cell's turns over the combinations.</param>
+/// <param name="Group">Which of the cell's ranges of experts.</param>
+internal readonly record struct WeightItem(int Cell, int Turn, int Group)
+{
+    /// <summary>Finds an item. It must be below the last cell's last one.</summary>
+    public static WeightItem Find(WeightCell[] cells, int item)
+    {
+        (int low, int high) = (0, cells.Length - 1);
+        while (low < high)
+        {
+            int middle = (low + high + 1) / 2;
+            (low, high) = cells[middle].FirstItem <= item ? (middle, high) : (low, middle - 1);
+        }
+
+        (int turn, int group) = Math.DivRem(item - cells[low].FirstItem, cells[low].Groups);
+        return new WeightItem(low, turn, group);
     }
 }
 

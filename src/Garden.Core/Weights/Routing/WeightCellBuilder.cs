@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 
 namespace Garden.Weights;
 
@@ -9,7 +10,7 @@ internal sealed class WeightCellBuilder
     public const int MostItems = 1 << 25;
 
     /// <summary>An item that can go to several senders is at most this part of what a sender sends, so that loads come out equal.</summary>
-    private const int ItemsPerSender = 200;
+    private const int ItemsPerSender = 100;
 
     private readonly WeightPlanSides _sides;
     private readonly WeightMembers _members;
@@ -52,8 +53,12 @@ internal sealed class WeightCellBuilder
         var known = new Dictionary<(WeightRange, WeightRange, WeightRange, WeightRange, WeightRange), Holders>();
         for (int rank = 0; rank < _members.TrainerRanks; rank++)
         {
-            WeightBox box = _sides.Trainer(part, rank).Box;
-            if (box.Ranges[0].Count == 0 || box.Ranges[1].Count == 0 || box.Ranges[2].Count == 0 || box.Flat.Count == 0 || box.Experts.Count == 0)
+            ref readonly WeightSide side = ref _sides.Trainer(part, rank);
+            WeightBox box = side.Box;
+            var held = new WeightGrid(box.Ranges[0].Count, box.Ranges[1].Count, box.Ranges[2].Count);
+            (long first, long end) = side.Window(in box.Flat, held, box.Ranges[0].First, box.Ranges[1].First, box.Ranges[2].First);
+            // What pads a tensor is nobody's.
+            if (held.Rows == 0 || held.Columns == 0 || held.Run == 0 || first >= end || box.Experts.Count == 0)
                 continue;
             var key = (box.Ranges[0], box.Ranges[1], box.Ranges[2], box.Flat, box.Experts);
             if (!known.TryGetValue(key, out Holders? holders))
@@ -121,6 +126,7 @@ internal sealed class WeightCellBuilder
             WeightRange columns = box.Ranges[1].BlocksFrom(row.Block, row.Columns);
             if (columns.Count == 0)
                 continue;
+            // The first and the last row of which there is an element; both in the tensor, because the rank holds some.
             long pitch = box.Ranges[1].Local * box.Ranges[2].Local;
             long first = box.Ranges[0].First + (box.Flat.First / pitch);
             long end = Math.Min(box.Ranges[0].End, box.Ranges[0].First + WeightRange.CeilingDivide(box.Flat.End, pitch));
@@ -190,6 +196,7 @@ internal sealed class WeightCellBuilder
         WeightRange experts = side.Box.Experts;
         bool small = tensorBytes * experts.Count <= WeightScheduleOptions.LeastTaskBytes;
         int perItem = (int)Math.Clamp(most / tensorBytes, 1, experts.Count);
+        int[] bounds = small ? [(int)experts.First, (int)experts.End] : BoundsOf(experts, targets, perItem);
         var cell = new WeightCell
         {
             Part = part,
@@ -202,7 +209,8 @@ internal sealed class WeightCellBuilder
             Outers = row.Outers,
             // Small tensors of all layers go together while that costs no balance.
             OutersPerItem = small && tensorBytes * experts.Count * row.Outers <= most ? row.Outers : 1,
-            ExpertBounds = small ? [(int)experts.First, (int)experts.End] : BoundsOf(experts, targets, perItem),
+            ExpertBounds = bounds,
+            Receivers = ReceiversOf(bounds, targets),
             FirstItem = _items,
         };
         if ((long)_items + cell.Items > _mostItems)
@@ -237,6 +245,24 @@ internal sealed class WeightCellBuilder
         return [.. bounds];
     }
 
+    private static WeightTarget[][] ReceiversOf(int[] bounds, WeightTarget[] targets)
+    {
+        if (bounds.Length == 2)
+            return [targets];
+        var receivers = new List<WeightTarget>[bounds.Length - 1];
+        for (int group = 0; group < receivers.Length; group++)
+            receivers[group] = [];
+        foreach (WeightTarget target in targets)
+        {
+            // Targets begin and end at bounds.
+            int first = Array.BinarySearch(bounds, target.FirstExpert), end = Array.BinarySearch(bounds, target.EndExpert);
+            for (int group = first; group < end; group++)
+                receivers[group].Add(target);
+        }
+
+        return [.. receivers.Select(group => group.ToArray())];
+    }
+
     /// <summary>Bytes, as they arrive, that an item may have.</summary>
     private long MostBytes(WeightTarget[] targets, long tensorBytes, int candidates)
     {
@@ -250,6 +276,7 @@ internal sealed class WeightCellBuilder
         return Math.Clamp((long)(_itemBytes / copies), WeightScheduleOptions.LeastTaskBytes, _taskBytes);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private WeightTarget[] TargetsOf(int part, int scales, in WeightSide source, WeightRange window)
     {
         var targets = new List<WeightTarget>();

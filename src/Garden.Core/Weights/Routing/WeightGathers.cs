@@ -9,7 +9,7 @@ internal sealed class WeightGathers(WeightPlanSides sides, WeightMembers members
     {
         if (!task.IsConverted)
             return [];
-        WeightCell cell = cells[task.Item];
+        WeightCell cell = cells[task.Cell];
         // The gather buffer is a side of its own: the task's box of elements as the trainer has them, none converted.
         WeightPart part = sides.Parts[cell.Part].Unconverted();
         WeightBox box = sides.Trainer(cell.Part, rank).Box;

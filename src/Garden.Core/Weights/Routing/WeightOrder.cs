@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Garden.Weights;
 
 /// <summary>
@@ -6,7 +8,8 @@ namespace Garden.Weights;
 /// <remarks>
 /// Plays the update with all NICs equally fast, a receiver taking one send after the other: whichever sender is free first takes,
 /// of its items of the layer, one whose receiver has the least to take in. Items for several receivers come first in a layer; they
-/// go to one receiver after the other, on every sender from another one on.
+/// go to one receiver after the other, on every sender from another one on. Loops are compiled at once: a plan is made once, and would be
+/// done before they are warm.
 /// </remarks>
 internal sealed class WeightOrder
 {
@@ -43,7 +46,7 @@ internal sealed class WeightOrder
     private static IEnumerable<List<Entry>[]> Waves(WeightCell[] cells, int[] senders, int trainerRanks)
     {
         int waves = cells.Length == 0 ? 0 : cells.Max(Turns);
-        int[][] receivers = [.. cells.Select(cell => Enumerable.Range(0, cell.Groups).Select(group => OnlyReceiver(cell, group)).ToArray())];
+        int[][] receivers = [.. cells.Select(cell => cell.Receivers.Select(group => group.Length == 1 ? group[0].Rank : -1).ToArray())];
         var own = new List<Entry>[trainerRanks];
         for (int rank = 0; rank < trainerRanks; rank++)
             own[rank] = [];
@@ -73,22 +76,7 @@ internal sealed class WeightOrder
 
     private static int Turns(WeightCell cell) => cell.Outers / cell.OutersPerItem;
 
-    /// <summary>The receiver of a group, −1 when there are several.</summary>
-    private static int OnlyReceiver(WeightCell cell, int group)
-    {
-        int only = -1;
-        foreach (ref readonly WeightTarget target in cell.Targets.AsSpan())
-        {
-            if (target.Experts(cell.ExpertBounds[group], cell.ExpertBounds[group + 1]) == 0)
-                continue;
-            if (only >= 0)
-                return -1;
-            only = target.Rank;
-        }
-
-        return only;
-    }
-
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Play(List<Entry>[] wave)
     {
         var free = new PriorityQueue<int, (double Time, int Rank)>();
@@ -113,21 +101,19 @@ internal sealed class WeightOrder
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Send(int sender, int item)
     {
         WeightCell cell = _cells[_cellOf[item]];
         int group = (item - cell.FirstItem) % cell.Groups;
-        (int first, int end) = (cell.ExpertBounds[group], cell.ExpertBounds[group + 1]);
-        int start = cell.FirstTarget(sender, _senderFree.Length);
+        ReadOnlySpan<WeightTarget> receivers = cell.Receivers[group];
+        int start = cell.FirstReceiver(group, sender, _senderFree.Length);
         double time = _senderFree[sender];
-        for (int i = 0; i < cell.Targets.Length; i++)
+        for (int i = 0; i < receivers.Length; i++)
         {
-            ref readonly WeightTarget target = ref cell.Targets[(start + i) % cell.Targets.Length];
-            double bytes = (double)target.Experts(first, end) * target.BytesPerTensor * cell.OutersPerItem;
-            if (bytes == 0)
-                continue;
+            ref readonly WeightTarget target = ref receivers[(start + i) % receivers.Length];
             ref double receiver = ref _receiverFree[target.Rank];
-            receiver = time = Math.Max(receiver, time) + bytes;
+            receiver = time = Math.Max(receiver, time) + cell.BytesOf(group, in target);
         }
 
         _senderFree[sender] = time;
@@ -136,7 +122,7 @@ internal sealed class WeightOrder
     /// <summary>An item and its receiver, −1 when it has several. Sorts by receiver.</summary>
     private readonly record struct Entry(int Receiver, int Item) : IComparable<Entry>
     {
-        public int CompareTo(Entry other) => (Receiver, Item).CompareTo((other.Receiver, other.Item));
+        public int CompareTo(Entry other) => Receiver != other.Receiver ? Receiver.CompareTo(other.Receiver) : Item.CompareTo(other.Item);
     }
 
     /// <summary>A sender's items of a layer, one queue a receiver.</summary>
@@ -161,18 +147,18 @@ internal sealed class WeightOrder
         public readonly bool IsEmpty => _queues.Count == 0;
 
         /// <summary>The next item for the receiver that is free first; of equal ones the first from <paramref name="first"/> on.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly int Take(double[] receiverFree, int first)
         {
-            int best = 0;
-            (double Time, int Distance) least = (double.PositiveInfinity, 0);
+            int best = 0, leastDistance = int.MaxValue;
+            double least = double.PositiveInfinity;
             for (int i = 0; i < _queues.Count; i++)
             {
                 int receiver = _entries[_queues[i].Next].Receiver;
-                (double Time, int Distance) key = receiver < 0
-                    ? (double.NegativeInfinity, 0)
-                    : (receiverFree[receiver], (receiver - first + receiverFree.Length) % receiverFree.Length);
-                if (key.CompareTo(least) < 0)
-                    (best, least) = (i, key);
+                double time = receiver < 0 ? double.NegativeInfinity : receiverFree[receiver];
+                int distance = receiver < first ? receiver + receiverFree.Length : receiver;
+                if (time < least || (time == least && distance < leastDistance))
+                    (best, least, leastDistance) = (i, time, distance);
             }
 
             (int next, int end) = _queues[best];

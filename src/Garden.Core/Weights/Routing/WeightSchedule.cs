@@ -48,6 +48,13 @@ public sealed class WeightSchedule
     /// <summary>Number of tasks over all senders.</summary>
     public int Tasks => _senders.Length;
 
+    internal WeightPlanSides Sides => _sides;
+
+    internal WeightCell[] Cells => _cells;
+
+    /// <summary>A trainer rank's items, in order.</summary>
+    internal ReadOnlySpan<int> ItemsOf(int trainerRank) => _items[trainerRank];
+
     /// <summary>
     /// Makes a schedule. When ranks join or leave, make another one with the changed members and the next epoch; when a mesh
     /// changes its size, with new meshes.

@@ -1,9 +1,11 @@
+using System.Runtime.InteropServices;
+
 namespace Garden.Weights;
 
 /// <summary>Works out the tasks, sends and pieces of one sender from its items.</summary>
 internal sealed class WeightSenderPlanBuilder(WeightPlanSides sides, WeightMembers members, WeightCell[] cells, int rank, int ranks)
 {
-    private readonly Dictionary<int, WeightOverlap[][]> _overlaps = [];
+    private readonly Dictionary<(int Cell, int Receiver), WeightOverlap[]> _overlaps = [];
     private readonly List<WeightTask> _tasks = [];
     private readonly List<WeightSend> _sends = [];
     private readonly List<WeightAssembly> _assemblies = [];
@@ -14,37 +16,31 @@ internal sealed class WeightSenderPlanBuilder(WeightPlanSides sides, WeightMembe
 
     public WeightSenderPlan Build(ReadOnlySpan<int> items)
     {
-        int[] firstItems = [.. cells.Select(cell => cell.FirstItem)];
         foreach (int item in items)
-        {
-            int at = Array.BinarySearch(firstItems, item);
-            AddTask(at < 0 ? ~at - 1 : at, item);
-        }
+            AddTask(WeightItem.Find(cells, item));
 
         var gathers = new WeightGathers(sides, members, cells, rank);
         return new WeightSenderPlan(
-            rank, [.. _tasks], [.. _sends], [.. _assemblies], System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_pieces),
+            rank, [.. _tasks], [.. _sends], [.. _assemblies], CollectionsMarshal.AsSpan(_pieces),
             _totals with { Peers = _peers.Count }, gathers.Of);
     }
 
-    private void AddTask(int index, int item)
+    private void AddTask(WeightItem item)
     {
+        (int index, int turn, int group) = item;
         WeightCell cell = cells[index];
-        (int turn, int group) = Math.DivRem(item - cell.FirstItem, cell.Groups);
         (int firstSend, int firstAssembly) = (_sends.Count, _assemblies.Count);
         _staging = 0;
-        if (!_overlaps.TryGetValue(index, out WeightOverlap[][]? overlaps))
-            _overlaps.Add(index, overlaps = [.. cell.Targets.Select(target => WeightCellOverlaps.Of(sides, cell, rank, target.Rank))]);
         (int first, int end) = (cell.ExpertBounds[group], cell.ExpertBounds[group + 1]);
-        int start = cell.FirstTarget(rank, ranks);
+        ReadOnlySpan<WeightTarget> receivers = cell.Receivers[group];
+        int start = cell.FirstReceiver(group, rank, ranks);
         long bytes = 0;
-        for (int i = 0; i < cell.Targets.Length; i++)
+        for (int i = 0; i < receivers.Length; i++)
         {
-            int at = (start + i) % cell.Targets.Length;
-            WeightTarget target = cell.Targets[at];
-            int count = target.Experts(first, end);
-            if (count != 0)
-                bytes += AddSend(overlaps[at], target.Rank, turn * cell.OutersPerItem, cell.OutersPerItem, Math.Max(first, target.FirstExpert), count, firstAssembly);
+            WeightTarget target = receivers[(start + i) % receivers.Length];
+            bytes += AddSend(
+                OverlapsOf(index, target.Rank), target.Rank, turn * cell.OutersPerItem, cell.OutersPerItem, Math.Max(first, target.FirstExpert), target.Experts(first, end),
+                firstAssembly);
         }
 
         _tasks.Add(new WeightTask(
@@ -54,8 +50,15 @@ internal sealed class WeightSenderPlanBuilder(WeightPlanSides sides, WeightMembe
             SendCount = _sends.Count - firstSend,
             FirstAssembly = firstAssembly,
             AssemblyCount = _assemblies.Count - firstAssembly,
-            Item = index,
+            Cell = index,
         });
+    }
+
+    private WeightOverlap[] OverlapsOf(int cell, int receiver)
+    {
+        if (!_overlaps.TryGetValue((cell, receiver), out WeightOverlap[]? overlaps))
+            _overlaps.Add((cell, receiver), overlaps = WeightCellOverlaps.Of(sides, cells[cell], rank, receiver));
+        return overlaps;
     }
 
     private long AddSend(WeightOverlap[] overlaps, int receiver, int firstOuter, int outers, int firstExpert, int experts, int firstAssembly)

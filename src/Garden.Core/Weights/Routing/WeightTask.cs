@@ -26,5 +26,5 @@ public readonly record struct WeightTask(
 
     internal int AssemblyCount { get; init; }
 
-    internal int Item { get; init; }
+    internal int Cell { get; init; }
 }
