@@ -44,7 +44,7 @@ public sealed partial class WeightReceiver<TMap>
             await ReceiveAsync(step, _options.Buffers[buffer], deadline, cancellationToken).ConfigureAwait(false);
             var version = new WeightVersion(step, buffer);
             Volatile.Write(ref _pending, version);
-            await TellAsync(step, "").ConfigureAwait(false);
+            Tell(step, "");
             return version;
         }
         finally
@@ -61,7 +61,7 @@ public sealed partial class WeightReceiver<TMap>
         {
             await ConnectedAsync(step, deadline, cancellationToken).ConfigureAwait(false);
             foreach (WeightSenderLink link in _senders.Values.Where(link => link.Peer.State == PeerState.Ready))
-                counters.Add(await OfferAsync(step, link, buffer).ConfigureAwait(false));
+                counters.Add(Offer(step, link, buffer));
             await CountAsync(step, counters, deadline - Stopwatch.GetElapsedTime(began), cancellationToken).ConfigureAwait(false);
             if (_hashRegion is not null)
                 Verify(step, buffer);
@@ -70,7 +70,7 @@ public sealed partial class WeightReceiver<TMap>
         {
             // Whoever still writes is refused from now on; then the trainers are told, of whom one may begin the next step at once.
             await FenceAsync(step, buffer, exception).ConfigureAwait(false);
-            await TellAsync(step, $"inference rank {Rank} ({_name}): {exception.Message}").ConfigureAwait(false);
+            Tell(step, $"inference rank {Rank} ({_name}): {exception.Message}");
             throw;
         }
         finally
@@ -106,7 +106,7 @@ public sealed partial class WeightReceiver<TMap>
     private string NameOf(int trainerRank) =>
         _senders.TryGetValue(trainerRank, out WeightSenderLink? link) ? $"{trainerRank} ({link.Name}: {link.Peer.Failure?.Message ?? "ready"})" : $"{trainerRank} (never seen)";
 
-    private async Task<(WeightSenderLink Link, ImmCounter Counter, long Units)> OfferAsync(long step, WeightSenderLink link, MemoryRegion buffer)
+    private (WeightSenderLink Link, ImmCounter Counter, long Units) Offer(long step, WeightSenderLink link, MemoryRegion buffer)
     {
         WeightContributor? contributor = Array.Find(_contributors, contributor => contributor.Rank == link.Rank);
         long units = contributor is null ? 0 : contributor.Units + WeightSendHashes.UnitsOf(contributor.Hashes);
@@ -118,8 +118,9 @@ public sealed partial class WeightReceiver<TMap>
                 : null;
             _counting[link.Peer] = (step, counter);
             var offer = new WeightOffer(step, counter.Immediate, units, buffer.Export(_options.Offset, _tensorBytes), hashes);
-            await _engine.SendAsync(link.Peer, WeightChannels.ToTrainers(_options.Channel), offer.ToBytes()).ConfigureAwait(false);
-            return (link, counter, units);
+            return _engine.TrySend(link.Peer, WeightChannels.ToTrainers(_options.Channel), offer.ToBytes())
+                ? (link, counter, units)
+                : throw new InvalidOperationException("too many messages wait to be sent; raise TransferEngineOptions.MaxQueuedMessages.");
         }
         catch (Exception exception)
         {
@@ -191,19 +192,19 @@ public sealed partial class WeightReceiver<TMap>
         }
     }
 
-    /// <summary>Tells all trainer ranks how the step ended; one that is gone need not know.</summary>
-    private async Task TellAsync(long step, string failure)
+    /// <summary>Tells all trainer ranks how the step ended, without waiting for one that does not listen; one that is gone need not know.</summary>
+    private void Tell(long step, string failure)
     {
         byte[] message = new WeightReply(WeightMessageKind.Done, step, failure).ToBytes();
         foreach (WeightSenderLink link in _senders.Values)
         {
             try
             {
-                await _engine.SendAsync(link.Peer, WeightChannels.ToTrainers(_options.Channel), message).ConfigureAwait(false);
+                if (!_engine.TrySend(link.Peer, WeightChannels.ToTrainers(_options.Channel), message))
+                    WeightLog.TrainerNotTold(_options.Logger, link.Rank, step, "too many messages wait to be sent");
             }
-            catch (Exception exception) when (exception is GardenException or TimeoutException or InvalidOperationException)
+            catch (PeerFailedException exception)
             {
-                // Its death ends its wait as well.
                 WeightLog.TrainerNotTold(_options.Logger, link.Rank, step, exception.Message);
             }
         }
