@@ -143,7 +143,9 @@ public sealed partial class WeightReceiver<TMap>
             }
             catch (Exception exception) when (exception is GardenException or TimeoutException or OperationCanceledException)
             {
-                await ended.CancelAsync().ConfigureAwait(false);
+                // At the deadline all waits end by themselves, so that each one that is late is named.
+                if (exception is not TimeoutException)
+                    await ended.CancelAsync().ConfigureAwait(false);
                 return exception;
             }
         })).ConfigureAwait(false);
