@@ -77,7 +77,7 @@ public sealed partial class WeightSender<TMap>
             run.Token.ThrowIfCancellationRequested();
             using RemoteRegion buffer = peer.Import(request.Buffer);
             using var route = new WeightRoute(request.Pieces, [], default, 0);
-            await _engine.Submit(
+            Transfer transfer = _engine.Submit(
                 new WeightWrites
                 {
                     Source = _options.Tensors.Handle,
@@ -89,6 +89,7 @@ public sealed partial class WeightSender<TMap>
                     Count = route.Handle.Count,
                 },
                 new SubmitOptions { Deadline = run.Left });
+            await run.EndOf(transfer).ConfigureAwait(false);
         }
         catch (Exception exception)
         {

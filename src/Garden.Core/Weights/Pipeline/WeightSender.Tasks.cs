@@ -168,7 +168,7 @@ public sealed partial class WeightSender<TMap>
         {
             try
             {
-                await transfer.AsValueTask().ConfigureAwait(false);
+                await run.EndOf(transfer).ConfigureAwait(false);
                 run.Stages.Written(bytes);
             }
             catch (Exception exception)

@@ -62,6 +62,13 @@ internal sealed class WeightStepRun(long step, TimeSpan deadline, IReadOnlyDicti
             counter.PoisonWith(cause);
     }
 
+    /// <summary>Waits for a transfer, which a step that has ended cancels: one that its peer does not take must not hold the step up.</summary>
+    public async Task EndOf(Transfer transfer)
+    {
+        using CancellationTokenRegistration registration = Token.UnsafeRegister(static state => ((Transfer)state!).Cancel(), transfer);
+        await transfer.AsValueTask().ConfigureAwait(false);
+    }
+
     public void Track(Task task) => _running.Enqueue(task);
 
     /// <summary>Waits for everything tracked; none of it throws.</summary>
