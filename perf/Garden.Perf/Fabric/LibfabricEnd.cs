@@ -54,20 +54,25 @@ internal sealed unsafe class LibfabricEnd : RawEnd
         _freeCount = depth;
     }
 
-    public override void Connect(RawEnd end)
+    /// <summary>What the other end needs, in this process or in another.</summary>
+    public RawAddress Address => new(_domain.Address, _remoteBase, _mr->key);
+
+    public override void Connect(RawEnd end) => Connect(((LibfabricEnd)end).Address);
+
+    /// <inheritdoc cref="Connect(RawEnd)"/>
+    public void Connect(RawAddress other)
     {
-        var other = (LibfabricEnd)end;
-        LibfabricAddress address = LibfabricAddress.Parse(other._domain.Address, _domain.Traits.Attributes.AddressFormat);
+        LibfabricAddress address = LibfabricAddress.Parse(other.Endpoint, _domain.Traits.Attributes.AddressFormat);
         ulong peer;
         fixed (byte* native = address.Native)
         {
             if (Calls.fi_av_insert(_domain.Native.Av, native, &peer) != 1)
-                throw new FabricException($"{other._domain.Address} was not taken.");
+                throw new FabricException($"{other.Endpoint} was not taken.");
         }
 
         _peer = peer;
-        _peerBase = other._remoteBase;
-        _peerKey = other._mr->key;
+        _peerBase = other.Base;
+        _peerKey = other.Key;
     }
 
     public override bool TryPost(long from, long to, long bytes, bool more)
