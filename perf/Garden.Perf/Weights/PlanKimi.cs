@@ -3,7 +3,7 @@ using Garden.Weights;
 namespace Garden.Perf.Weights;
 
 // Kimi-K2: 61 layers, the first dense; hidden 7168; 64 heads of 128 + 64 (queries) and 128 (values), query rank 1536, latent 512 + 64;
-// 384 experts of 2048 and one shared; dense 18432; vocabulary 163840. From the model's published config.json. 70 088 tensors.
+// 384 experts of 2048 and one shared; dense 18432; vocabulary 163840. From the model's published config.json. 69 975 tensors.
 
 /// <summary>Kimi-K2, every trainer tensor flat over all ranks; FP8 at inference, experts dealt over all ranks there, the rest tensor-parallel.</summary>
 [WeightShardMap(TrainerMesh = "fsdp=?", InferenceMesh = "dp=?, tp=?", Trainer = "flat(fsdp)")]

@@ -8,9 +8,14 @@ namespace Garden.Perf.Weights;
 /// <summary><c>garden-perf weights simulate</c>: the update of Kimi-K2 from 256 to 128 ranks in virtual time.</summary>
 internal static class SimulateCommand
 {
+    private static readonly (int Groups, int Receivers, double Gigabits)[] s_speeds = [(8, 128, 100), (8, 128, 200), (8, 128, 400), (8, 128, 800)];
+
+    private static readonly (int Groups, int Receivers, double Gigabits)[] s_ranks = [(4, 64, 400), (8, 64, 400), (12, 192, 400), (12, 384, 400)];
+
     public static Command Create(Option<bool> json)
     {
-        var sensitivity = new Option<bool>("--sensitivity") { Description = "Other NIC speeds and rank counts." };
+        var sensitivity = new Option<string?>("--sensitivity") { Description = "Instead, other NIC speeds (nic) or rank counts (ranks)." };
+        sensitivity.AcceptOnlyFromAmong("nic", "ranks");
         var straggler = new Option<double>("--straggler")
         {
             Description = "How many times slower one rank copies from host memory; 1 for none.",
@@ -21,8 +26,8 @@ internal static class SimulateCommand
         {
             long start = Stopwatch.GetTimestamp();
             var report = new Report(parse.GetValue(json));
-            if (parse.GetValue(sensitivity))
-                RunSensitivity(report, parse.GetValue(straggler));
+            if (parse.GetValue(sensitivity) is { } what)
+                RunSensitivity(report, parse.GetValue(straggler), what == "nic" ? s_speeds : s_ranks);
             else
                 RunPolicies(report, parse.GetValue(straggler));
             report.Row("weights_simulate_took", ("seconds", Stopwatch.GetElapsedTime(start).TotalSeconds));
@@ -43,8 +48,9 @@ internal static class SimulateCommand
             (published with { Name = "and stages overlap", Barrier = false, Overlap = true }, straggler),
             (garden with { Name = "and planned senders", Order = false }, straggler),
             (garden, straggler),
-            (garden with { Name = "the same, NICs shared with gathers", SharedNic = true }, straggler),
             (garden with { Name = "without full_tensor", Gather = false }, straggler),
+            (published with { Name = "published, gathers share the NICs", SharedNic = true }, straggler),
+            (garden with { Name = "Garden, gathers share the NICs", SharedNic = true }, straggler),
         ];
         SimulateResult[] results = Run(mesh, runs);
         for (int i = 0; i < runs.Length; i++)
@@ -69,11 +75,10 @@ internal static class SimulateCommand
             ("fuse_s", SimulateCosts.FuseSeconds), ("quantise_s", SimulateCosts.QuantiseSeconds), ("submit_s", SimulateCosts.SubmitSeconds), ("waiting_s", SimulateCosts.PublishedWaitSeconds));
     }
 
-    private static void RunSensitivity(Report report, double straggler)
+    private static void RunSensitivity(Report report, double straggler, (int Groups, int Receivers, double Gigabits)[] cases)
     {
         SimulatePolicy published = SimulatePolicy.Published, garden = SimulatePolicy.Garden;
-        foreach ((int groups, int receivers, double gigabits) in ((int, int, double)[])
-            [(8, 128, 100), (8, 128, 200), (8, 128, 400), (8, 128, 800), (4, 64, 400), (4, 128, 400), (8, 64, 400), (8, 192, 400), (12, 192, 400), (12, 384, 400)])
+        foreach ((int groups, int receivers, double gigabits) in cases)
         {
             var mesh = new SimulateMesh(groups, receivers, SimulateCosts.Nic with { BytesPerSecond = SimulateCosts.Nic.BytesPerSecond * gigabits / 400 });
             SimulateResult[] results = Run(mesh, [(published, straggler), (garden, straggler), (garden with { SharedNic = true }, straggler), (garden with { Gather = false }, straggler)]);

@@ -61,8 +61,7 @@ internal sealed class SimulateWorkload
         Amounts own = AmountsOf(_schedule.Trainer[0], _nicBytesPerSecond);
         Amounts published = AmountsOf(SimulateCosts.Groups, SimulateCosts.Nic.BytesPerSecond);
         GatherSecondsByRates = published.Gather.Sum();
-        int[] keys = [.. Enumerable.Range(0, own.Bytes.Length).Where(unit => own.Bytes[unit] != 0)
-            .OrderBy(unit => policy.Barrier ? unit : ((unit % _waves) * 2) + (unit / _waves))];
+        int[] keys = [.. Enumerable.Range(0, own.Bytes.Length).Where(unit => own.Bytes[unit] != 0)];
         var units = new SimulateUnit[keys.Length];
         for (int i = 0; i < keys.Length; i++)
         {

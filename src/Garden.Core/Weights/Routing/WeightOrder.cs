@@ -3,12 +3,14 @@ using System.Runtime.CompilerServices;
 namespace Garden.Weights;
 
 /// <summary>
-/// The order in which every sender takes its items: layer by layer, and so that senders do not crowd a receiver.
+/// The order in which every sender takes its items: first those that have several receivers, then those that have one, each layer by
+/// layer, and so that senders do not crowd a receiver.
 /// </summary>
 /// <remarks>
-/// Plays the update with all NICs equally fast, a receiver taking one send after the other: whichever sender is free first takes,
-/// of its items of the layer, one whose receiver has the least to take in. Items for several receivers come first in a layer; they
-/// go to one receiver after the other, on every sender from another one on. Loops are compiled at once: a plan is made once, and would be
+/// Mixed, the two kinds hold each other up: an item is done when the last of its receivers has it, and one that waits for many
+/// receivers keeps its sender from the few that depend on it. Plays the update with all NICs equally fast, a receiver taking one send
+/// after the other: whichever sender is free first takes, of its items of the layer, one whose receiver has the least to take in. Items
+/// for several receivers go to one after the other, on every sender from another one on. Loops are compiled at once: a plan is made once, and would be
 /// done before they are warm.
 /// </remarks>
 internal sealed class WeightOrder
@@ -42,7 +44,7 @@ internal sealed class WeightOrder
         return order._order;
     }
 
-    /// <summary>The items of every sender, layer by layer.</summary>
+    /// <summary>The items of every sender that go together, step by step.</summary>
     private static IEnumerable<List<Entry>[]> Waves(WeightCell[] cells, int[] senders, int trainerRanks)
     {
         int waves = cells.Length == 0 ? 0 : cells.Max(Turns);
@@ -50,8 +52,9 @@ internal sealed class WeightOrder
         var own = new List<Entry>[trainerRanks];
         for (int rank = 0; rank < trainerRanks; rank++)
             own[rank] = [];
-        for (int wave = 0; wave < waves; wave++)
+        for (int step = 0; step < 2 * waves; step++)
         {
+            (int single, int wave) = Math.DivRem(step, waves);
             foreach (List<Entry> items in own)
                 items.Clear();
             for (int index = 0; index < cells.Length; index++)
@@ -62,6 +65,8 @@ internal sealed class WeightOrder
                 {
                     for (int group = 0; group < cell.Groups; group++)
                     {
+                        if ((receivers[index][group] >= 0) != (single == 1))
+                            continue;
                         int item = cell.FirstItem + (turn * cell.Groups) + group;
                         own[senders[item]].Add(new Entry(receivers[index][group], item));
                     }
@@ -125,7 +130,7 @@ internal sealed class WeightOrder
         public int CompareTo(Entry other) => Receiver != other.Receiver ? Receiver.CompareTo(other.Receiver) : Item.CompareTo(other.Item);
     }
 
-    /// <summary>A sender's items of a layer, one queue a receiver.</summary>
+    /// <summary>A sender's items of a step, one queue a receiver.</summary>
     private struct Queues
     {
         private readonly List<Entry> _entries;
@@ -155,7 +160,8 @@ internal sealed class WeightOrder
             for (int i = 0; i < _queues.Count; i++)
             {
                 int receiver = _entries[_queues[i].Next].Receiver;
-                double time = receiver < 0 ? double.NegativeInfinity : receiverFree[receiver];
+                // The queue of several receivers is alone in its step.
+                double time = receiver < 0 ? 0 : receiverFree[receiver];
                 int distance = receiver < first ? receiver + receiverFree.Length : receiver;
                 if (time < least || (time == least && distance < leastDistance))
                     (best, least, leastDistance) = (i, time, distance);

@@ -28,11 +28,16 @@ internal sealed class Crowding : ISimulationHandler
         _receivers = [.. Enumerable.Range(0, receivers).Select(_ => _network.AddNic(nic))];
     }
 
-    /// <summary>When the last byte arrives, over what the busiest NIC needs for its bytes: as planned, and with every sender's tasks and receivers in the order of their numbers.</summary>
-    public static (double Planned, double ByNumber) Of(WeightSchedule schedule, int outstanding)
+    /// <summary>
+    /// When the last byte arrives, over what the busiest NIC needs for its bytes: as planned, with every sender's tasks and receivers in
+    /// the order of their numbers, and with its tasks in any order.
+    /// </summary>
+    public static (double Planned, double ByNumber, double Shuffled) Of(WeightSchedule schedule, int outstanding)
     {
         var planned = new (int, long)[schedule.Trainer.Ranks][][];
         var byNumber = new (int, long)[schedule.Trainer.Ranks][][];
+        var shuffled = new (int, long)[schedule.Trainer.Ranks][][];
+        var random = new Random(1);
         for (int rank = 0; rank < planned.Length; rank++)
         {
             using WeightSenderPlan plan = schedule.SenderPlan(rank);
@@ -41,9 +46,12 @@ internal sealed class Crowding : ISimulationHandler
                 tasks.Add((task, [.. plan.SendsOf(in task).ToArray().Select(send => (send.DestinationRank, send.Bytes))]));
             planned[rank] = [.. tasks.Select(task => task.Sends)];
             byNumber[rank] = [.. tasks.OrderBy(task => (task.Task.Part, task.Task.FirstOuter, task.Task.FirstExpert)).Select(task => task.Sends.Order().ToArray())];
+            random.Shuffle(shuffled[rank] = [.. planned[rank]]);
         }
 
-        return (new Crowding(planned, schedule.Inference.Ranks).Run(outstanding), new Crowding(byNumber, schedule.Inference.Ranks).Run(outstanding));
+        return (Run(planned), Run(byNumber), Run(shuffled));
+
+        double Run((int, long)[][][] tasks) => new Crowding(tasks, schedule.Inference.Ranks).Run(outstanding);
     }
 
     void ISimulationHandler.Handle(long argument)

@@ -9,6 +9,15 @@ public sealed class KimiScheduleTests
     private static readonly WeightMesh s_inference = new(16, 8);
 
     [Fact]
+    public void The_map_has_the_models_tensors_and_a_trillion_parameters()
+    {
+        Assert.Equal(69_975, KimiFlat.TensorCount);
+        WeightMeshes<KimiFlat> one = WeightMeshes<KimiFlat>.Create(new(1), new(1, 1));
+        // BF16, and alignment of small tensors.
+        Assert.Equal(1.0264e12, one.TrainerBytes / 2.0, 0.001e12);
+    }
+
+    [Fact]
     public void Loads_of_a_flat_trainer_are_near_the_bound() => CheckLoads(WeightMeshes<KimiFlat>.Create(new(256), s_inference));
 
     [Fact]
@@ -38,22 +47,24 @@ public sealed class KimiScheduleTests
         CheckCoverage(WeightMeshes<KimiFlat>.Create(new(256), s_inference), 5);
     }
 
+    /// <summary>The more tasks a sender has under way, the less it matters whom it meets at a receiver.</summary>
     [Fact]
     public void Senders_do_not_crowd_a_receiver()
     {
-        CheckCrowding(WeightSchedule.Plan(WeightMeshes<KimiHybrid>.Create(new(8, 4, 8), s_inference)));
-        CheckCrowding(WeightSchedule.Plan(WeightMeshes<KimiFlat>.Create(new(256), s_inference)));
+        WeightSchedule hybrid = WeightSchedule.Plan(WeightMeshes<KimiHybrid>.Create(new(8, 4, 8), s_inference));
+        CheckCrowding(hybrid, outstanding: 2, most: 1.05);
+        CheckCrowding(hybrid, outstanding: 8, most: 1.05);
+        WeightSchedule flat = WeightSchedule.Plan(WeightMeshes<KimiFlat>.Create(new(256), s_inference));
+        CheckCrowding(flat, outstanding: 2, most: 1.20);
+        CheckCrowding(flat, outstanding: 8, most: 1.10);
     }
 
-    private static void CheckCrowding(WeightSchedule schedule)
+    private static void CheckCrowding(WeightSchedule schedule, int outstanding, double most)
     {
-        foreach (int outstanding in (int[])[2, 8])
-        {
-            (double planned, double byNumber) = Crowding.Of(schedule, outstanding);
-            TestContext.Current.TestOutputHelper?.WriteLine($"{outstanding} tasks outstanding: {planned:f3} of the bound, {byNumber:f3} by number.");
-            Assert.True(planned <= 1.10, $"The last byte arrives after {planned:f3} times what the busiest NIC needs.");
-            Assert.True(planned < byNumber);
-        }
+        (double planned, double byNumber, double shuffled) = Crowding.Of(schedule, outstanding);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{outstanding} tasks outstanding: {planned:f3} of the bound, {byNumber:f3} by number, {shuffled:f3} shuffled.");
+        Assert.True(planned <= most, $"The last byte arrives after {planned:f3} times what the busiest NIC needs.");
+        Assert.True(planned < shuffled, $"{planned:f3} as planned, {shuffled:f3} in any order.");
     }
 
     private static void CheckLoads<TMap>(WeightMeshes<TMap> meshes, WeightMembers? members = null)

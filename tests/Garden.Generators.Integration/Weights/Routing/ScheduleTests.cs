@@ -92,12 +92,17 @@ public sealed class ScheduleTests
         for (int rank = 0; rank < 6; rank++)
         {
             using WeightSenderPlan plan = schedule.SenderPlan(rank);
-            int layer = 0;
+            // What has several receivers comes first, and each kind layer by layer.
+            (int layer, bool single) = (0, false);
             foreach (ref readonly WeightTask task in plan.Tasks)
             {
-                // Two layers: what is of all layers or of none comes with the first or the second.
                 long rows = task.Rows.Count * task.Columns.Count * task.ExpertCount;
                 Assert.True(!task.IsConverted || rows <= WeightScheduleOptions.LeastTaskBytes || task.Rows.Count <= 128);
+                bool one = plan.SendsOf(in task).Length == 1;
+                Assert.True(one || !single);
+                layer = one == single ? layer : 0;
+                single = one;
+                // Of two layers: what is of both or of none comes with the first or the second.
                 if (WeightPart.Of<SmallConverted>()[task.Part].Outers == 2 && task.OuterCount == 1)
                 {
                     Assert.True(task.FirstOuter >= layer);
