@@ -10,7 +10,7 @@ namespace Garden.Kernels.Experts;
 /// are to overlap take two of these.
 /// </summary>
 /// <remarks>
-/// Ranks of one node are connected by <see cref="Connect"/> with memory that the device reaches; an <c>ExpertExchange</c>
+/// Ranks of one node are connected by <see cref="Connect"/> with memory that the device reaches; an <see cref="ExpertExchange{TRouting}"/>
 /// connects those of other nodes. One thread at a time. Launches allocate nothing on a CUDA device.
 /// </remarks>
 /// <typeparam name="TRouting">A struct with <see cref="ExpertRoutingAttribute"/>.</typeparam>
@@ -84,6 +84,9 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
         }
     }
 
+    /// <summary>Called after each launch, where the host must tell the worker that a kernel has ended.</summary>
+    internal Action? Launched { get; set; }
+
     internal ExpertShapes Shapes { get; }
 
     internal ExpertRankMemory Memory => _memory;
@@ -109,7 +112,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
         _arguments.TopK = Require(tokens.TopK, sizeof(int) * (long)Group.Tokens * TRouting.TopK, "choices");
         _arguments.Weights = Require(tokens.Weights, sizeof(float) * (long)Group.Tokens * TRouting.TopK, "weights");
         _arguments.InputScales = tokens.Scales is null ? 0 : Require(tokens.Scales, sizeof(float) * (long)Group.Tokens * TRouting.ScaleCount, "scales");
-        _kernels.DispatchSend(quantize).Launch(stream, Shapes.DispatchSend, in _arguments);
+        Launch(_kernels.DispatchSend(quantize), stream, Shapes.DispatchSend);
     }
 
     /// <summary>Takes the rows of all ranks and lays them out for the experts.</summary>
@@ -127,7 +130,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
         _arguments.RowExperts = output.Experts is { } experts ? (ulong)experts.Address : 0;
         _arguments.FirstRows = (ulong)output.FirstRows.Address;
         _arguments.ExpertCounts = (ulong)output.ExpertCounts.Address;
-        _kernels.DispatchReceive.Launch(stream, Shapes.DispatchReceive, in _arguments);
+        Launch(_kernels.DispatchReceive, stream, Shapes.DispatchReceive);
     }
 
     /// <summary>Sends the experts' results back to the tokens' ranks.</summary>
@@ -138,7 +141,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
     {
         RequireConnected();
         _arguments.Results = Require(results, ExpertRows.CapacityOf<TRouting>(Group, Options.Output) * TRouting.HiddenSize * TRouting.CombineElementBytes, "results");
-        _kernels.CombineSend.Launch(stream, Shapes.CombineSend, in _arguments);
+        Launch(_kernels.CombineSend, stream, Shapes.CombineSend);
     }
 
     /// <summary>Sums the results of each token; the round ends.</summary>
@@ -151,7 +154,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
         RequireConnected();
         _arguments.Combined = Require(combined, (long)Group.Tokens * TRouting.HiddenSize * TRouting.CombineElementBytes, "combined rows");
         _arguments.Accumulate = accumulate ? 1 : 0;
-        _kernels.CombineReceive.Launch(stream, Shapes.CombineReceive, in _arguments);
+        Launch(_kernels.CombineReceive, stream, Shapes.CombineReceive);
     }
 
     /// <summary>Frees the memory. No kernel of this rank and none of a connected rank may still run.</summary>
@@ -161,6 +164,12 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
             return;
         _disposed = true;
         _memory.Dispose();
+    }
+
+    private void Launch(DeviceKernel<ExpertKernelArgs> kernel, DeviceStream stream, in LaunchShape shape)
+    {
+        kernel.Launch(stream, in shape, in _arguments);
+        Launched?.Invoke();
     }
 
     private ulong Require(DeviceBuffer buffer, long bytes, string what)

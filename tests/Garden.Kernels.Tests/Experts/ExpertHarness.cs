@@ -32,6 +32,9 @@ public sealed class ExpertHarness<TRouting> : IDisposable
 
     public ExpertRank<TRouting>[] Ranks { get; }
 
+    /// <summary>The ranks' networks, where they are on several nodes.</summary>
+    public ExpertExchange<TRouting>[]? Exchanges { get; set; }
+
     private ExpertOutput Mode => Ranks[0].Options.Output;
 
     private static int CombinedRow => TRouting.HiddenSize * TRouting.CombineElementBytes;
@@ -44,19 +47,45 @@ public sealed class ExpertHarness<TRouting> : IDisposable
             DispatchSend(rank, round, scaled);
         between?.Invoke();
         foreach (ExpertRank<TRouting> rank in ranks)
+        {
+            Exchanges?[rank.Rank].WaitForRows(rank.Epoch, Deadline.Default.Left, TestContext.Current.CancellationToken);
             DispatchReceive(rank);
+        }
+
         foreach (ExpertRank<TRouting> rank in ranks)
             CheckDispatched(rank, round);
         foreach (ExpertRank<TRouting> rank in ranks)
             CombineSend(rank, round);
         between?.Invoke();
         foreach (ExpertRank<TRouting> rank in ranks)
+        {
+            Exchanges?[rank.Rank].WaitForResults(rank.Epoch, Deadline.Default.Left, TestContext.Current.CancellationToken);
             CheckCombined(rank, round, CombineReceive(rank, accumulate, out byte[] before), accumulate ? before : null);
+        }
+
         foreach (ExpertRank<TRouting> rank in ranks)
         {
             ExpertRoundReport report = rank.ReadReport();
             Assert.Equal((round.Dropped(rank.Rank), 0), (report.Dropped, report.Invalid));
         }
+
+        Forget();
+    }
+
+    /// <summary>Frees the inputs of rounds that have ended.</summary>
+    public void Forget()
+    {
+        foreach (DeviceBuffer buffer in _buffers)
+            buffer.Dispose();
+        _buffers.Clear();
+    }
+
+    /// <summary>A rank's second life: new memory, nothing connected.</summary>
+    public ExpertRank<TRouting> Replace(ExpertKernels<TRouting> kernels, int rank)
+    {
+        ExpertRankOptions options = Ranks[rank].Options;
+        Ranks[rank].Dispose();
+        return Ranks[rank] = new ExpertRank<TRouting>(kernels, Group, rank, options);
     }
 
     public void DispatchSend(ExpertRank<TRouting> rank, ExpertRound<TRouting> round, bool scaled)
@@ -144,11 +173,7 @@ public sealed class ExpertHarness<TRouting> : IDisposable
             before[i] = (byte)((before[i] & 0x80) | 0x3F);
         using DeviceBuffer combined = TestBytes.Upload(_device, before);
         rank.CombineReceive(_device.DefaultStream, combined, accumulate);
-        byte[] after = TestBytes.Download(combined);
-        foreach (DeviceBuffer buffer in _buffers)
-            buffer.Dispose();
-        _buffers.Clear();
-        return after;
+        return TestBytes.Download(combined);
     }
 
     public void CheckCombined(ExpertRank<TRouting> rank, ExpertRound<TRouting> round, byte[] after, byte[]? before, params int[] absent)
@@ -163,8 +188,7 @@ public sealed class ExpertHarness<TRouting> : IDisposable
             rank.Dispose();
         foreach (ExpertRows rows in _rows)
             rows.Dispose();
-        foreach (DeviceBuffer buffer in _buffers)
-            buffer.Dispose();
+        Forget();
     }
 
     private void CheckCounts(ExpertRank<TRouting> rank, ExpertRound<TRouting> round, (int Source, int Token, int Place)?[] expected)

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using ILGPU;
 using ILGPU.Runtime.Cuda;
 
 namespace Garden.Kernels;
@@ -58,6 +59,20 @@ public static class RoundedMath
             return result;
         }
 
-        return MathF.FusedMultiplyAdd(left, right, addend);
+        return FusedOnCpu(left, right, addend);
+    }
+
+    /// <summary>
+    /// The runtime's own function would be an unresolved one in PTX, even in a branch that is never taken. The product is exact in double
+    /// precision; the sum is rounded to odd there, so that rounding it again to single precision cannot go wrong.
+    /// </summary>
+    private static float FusedOnCpu(float left, float right, float addend)
+    {
+        double product = (double)left * right, sum = product + addend;
+        double part = sum - product, error = (product - (sum - part)) + (addend - part);
+        ulong bits = Interop.FloatAsInt(sum);
+        if ((error > 0 || error < 0) && (bits & 1) == 0)
+            bits = error > 0 == sum > 0 ? bits + 1 : bits - 1;
+        return (float)Interop.IntAsFloat(bits);
     }
 }
