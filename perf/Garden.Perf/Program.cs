@@ -3,6 +3,7 @@ using Garden.Perf;
 using Garden.Perf.Budgets;
 using Garden.Perf.Doctor;
 using Garden.Perf.Engine;
+using Garden.Perf.Experts;
 using Garden.Perf.Fabric;
 using Garden.Perf.Generators;
 using Garden.Perf.Gpu;
@@ -55,4 +56,4 @@ var weights = new Command("weights", "Weight updates: the planner, whole updates
 {
     PlanCommand.Create(json), SimulateCommand.Create(json), ConvertCommand.Create(json), UpdateCommand.Create(json),
 };
-return await new RootCommand("garden-perf: measures Garden and prints each figure's ceiling beside it.") { engine, kv, generators, FabricCommand.Create(json), SoakCommand.Create(json), weights, DoctorCommand.Create(json), GpuCommand.Create(), BudgetsCommand.Create(json), json }.Parse(args).InvokeAsync();
+return await new RootCommand("garden-perf: measures Garden and prints each figure's ceiling beside it.") { engine, kv, generators, FabricCommand.Create(json), SoakCommand.Create(json), weights, DoctorCommand.Create(json), GpuCommand.Create(), ExpertsCommand.Create(json), BudgetsCommand.Create(json), json }.Parse(args).InvokeAsync();
