@@ -34,7 +34,7 @@ internal static class ExpertPostScenario
             peer, DeepSeekFp8.RoutingHash, group, others.Address, windowRegion.Region.Export(), combineRegion.Region.Export())));
         var first = new double[Samples];
         var last = new double[Samples];
-        double[] hop = Measure(counting.Domains[0], rank, exchange, first, last);
+        double[] hop = Measure(counting.Domains[0], exchange, first, last);
         report.Row(
             "experts-post",
             ("peers", Ranks - 8),
@@ -53,7 +53,7 @@ internal static class ExpertPostScenario
         use(TransferEngine.CreateBuilder()).Configure(static options => options.WaitStrategy = WaitStrategy.LowLatency).Build();
 
     /// <summary>Raises the flag of staged rows as the device does, and waits for 56 writes to have been posted.</summary>
-    private static unsafe double[] Measure(CountingDomain nic, ExpertRank<DeepSeekFp8> rank, ExpertExchange<DeepSeekFp8> exchange, double[] first, double[] last)
+    private static unsafe double[] Measure(CountingDomain nic, ExpertExchange<DeepSeekFp8> exchange, double[] first, double[] last)
     {
         nic.Timestamps = true;
         ProgressWatcher watcher = exchange.RowsStaged;

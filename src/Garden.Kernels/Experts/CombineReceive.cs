@@ -31,22 +31,32 @@ public static unsafe class CombineReceive<TRouting>
         Group.Barrier();
         int vectors = TRouting.HiddenSize * TRouting.CombineElementBytes / 16;
         ulong region = arguments.Combine + (DispatchSend<TRouting, CopiedRows<TRouting>>.CombineArea(state, epoch) * arguments.CombineAreaBytes);
-        long all = (long)tokens * vectors, step = (long)Grid.DimX * Group.DimX;
-        for (long i = ((long)Grid.IdxX * Group.DimX) + Group.IdxX; i < all; i += step)
+        // Below 2²²: the combine of all tokens fits one write.
+        int all = tokens * vectors, step = Grid.DimX * Group.DimX;
+        for (int i = (Grid.IdxX * Group.DimX) + Group.IdxX; i < all; i += step)
         {
-            int token = (int)(i / vectors), vector = (int)(i - ((long)token * vectors));
+            int token = i / vectors, vector = i - (token * vectors);
             ulong to = arguments.Combined + ((ulong)i * 16);
             RowSum sum = default;
             if (arguments.Accumulate != 0)
                 sum = RowSum.Of<TRouting>(GlobalMemory.Load16(to));
             // Safe: both lists have TopK entries for every token.
             int* sources = (int*)arguments.Sources + (token * TRouting.TopK), ranks = (int*)arguments.SourceRanks + (token * TRouting.TopK);
-            for (int k = 0; k < TRouting.TopK; k++)
+            ulong from = region + ((ulong)vector * 16);
+            int k = 0;
+            // Two loads at a time are on their way before the first is used; a rank that is missing, or not there, adds nothing.
+            for (; k + 1 < TRouting.TopK && ranks[k + 1] >= 0; k += 2)
             {
-                int rank = ranks[k];
-                if (rank >= 0 && shared[FirstShared + rank] != 0)
-                    sum = RowSum.Add<TRouting>(GlobalMemory.Load16(region + ((ulong)sources[k] * (ulong)TRouting.CombineRowBytes) + ((ulong)vector * 16)), sum);
+                Vector16 one = GlobalMemory.Load16(from + ((ulong)sources[k] * (ulong)TRouting.CombineRowBytes));
+                Vector16 two = GlobalMemory.Load16(from + ((ulong)sources[k + 1] * (ulong)TRouting.CombineRowBytes));
+                if (shared[FirstShared + ranks[k]] != 0)
+                    sum = RowSum.Add<TRouting>(one, sum);
+                if (shared[FirstShared + ranks[k + 1]] != 0)
+                    sum = RowSum.Add<TRouting>(two, sum);
             }
+
+            if (k < TRouting.TopK && ranks[k] >= 0 && shared[FirstShared + ranks[k]] != 0)
+                sum = RowSum.Add<TRouting>(GlobalMemory.Load16(from + ((ulong)sources[k] * (ulong)TRouting.CombineRowBytes)), sum);
 
             GlobalMemory.Store16(to, RowSum.Round<TRouting>(sum));
         }

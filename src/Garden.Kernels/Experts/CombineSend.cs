@@ -9,7 +9,7 @@ namespace Garden.Kernels.Experts;
 /// of the top-k with one single-precision fma each, rounded once to the combine element.
 /// </summary>
 /// <remarks>
-/// Shared memory, 32-bit words: 4 of its own, [source + 1] first row of each source, [source] 1 when results may be sent,
+/// Shared memory, 32-bit words: 4 of its own, [source] rows, [source + 1] first row of each source, [source] 1 when results may be sent,
 /// [row of a batch] terms, [row of a batch][TopK] rows, [row of a batch][TopK] weights.
 /// </remarks>
 /// <typeparam name="TRouting">The routing.</typeparam>
@@ -20,7 +20,7 @@ public static unsafe class CombineSend<TRouting>
 
     /// <summary>Bytes of shared memory.</summary>
     public static int SharedBytes(int ranks, int groupThreads) =>
-        sizeof(int) * (FirstShared + (2 * ranks) + 1 + (Batch(groupThreads) * (1 + (2 * TRouting.TopK))));
+        sizeof(int) * (FirstShared + (3 * ranks) + 1 + (Batch(groupThreads) * (1 + (2 * TRouting.TopK))));
 
     /// <summary>The kernel. Its grid may have any number of groups.</summary>
     public static void Run(ExpertKernelArgs arguments)
@@ -29,17 +29,17 @@ public static unsafe class CombineSend<TRouting>
         var state = (ExpertRoundState*)arguments.State;
         uint epoch = state->Epoch;
         int ranks = arguments.Ranks;
-        int firstRows = FirstShared, sendable = firstRows + ranks + 1;
+        int rowsOf = FirstShared, firstRows = rowsOf + ranks, sendable = firstRows + ranks + 1;
         int batchCounts = sendable + ranks, batchRows = batchCounts + Batch(Group.DimX), batchWeights = batchRows + (Batch(Group.DimX) * TRouting.TopK);
         for (int source = Group.IdxX; source < ranks; source += Group.DimX)
         {
             bool agreed = ExpertWait.Agree(arguments, (int)ExpertPhase.CombineSend, source, ExpertWait.CombineConsumed, epoch - 2 + Peer(arguments, source)->IsStaged, epoch);
             shared[sendable + source] = agreed ? 1 : 0;
-            shared[firstRows + source] = (int)GlobalMemory.Load4(arguments.Received + (ulong)(4 * source));
+            shared[rowsOf + source] = (int)GlobalMemory.Load4(arguments.Received + (ulong)(4 * source));
         }
 
         Group.Barrier();
-        int rows = DispatchReceive<TRouting>.SumRows(shared, firstRows, ranks);
+        int rows = DispatchReceive<TRouting>.SumRows(shared, rowsOf, firstRows, ranks);
         int each = (rows + Grid.DimX - 1) / Grid.DimX;
         int first = Grid.IdxX * each, end = first + each;
         if (first > rows)

@@ -9,8 +9,9 @@ namespace Garden.Kernels.Experts;
 /// inverse index that results are gathered with. Every group sums the counts of all sources by itself.
 /// </summary>
 /// <remarks>
-/// Shared memory, 32-bit words: 4 of its own, [source + 1] first row of each source, [source][expert] the first row of the source in
-/// the expert, [expert] rows, [row of a batch] copies, [row of a batch][TopK] output rows.
+/// Shared memory, 32-bit words: 4 of its own, [source] rows, [source + 1] first row of each source, [source][expert] counts,
+/// [source][expert] the first row of the source in the expert, [expert] rows, [row of a batch] copies, [row of a batch][TopK] output rows.
+/// Sums have a place of their own: ILGPU puts a load where its value is used, and that may be behind a store to the same word.
 /// </remarks>
 /// <typeparam name="TRouting">The routing.</typeparam>
 public static unsafe class DispatchReceive<TRouting>
@@ -20,7 +21,7 @@ public static unsafe class DispatchReceive<TRouting>
 
     /// <summary>Bytes of shared memory.</summary>
     public static int SharedBytes(int ranks, int expertsPerRank, int groupThreads) =>
-        sizeof(int) * (FirstShared + ranks + 1 + (ranks * expertsPerRank) + expertsPerRank + (Batch(groupThreads) * (1 + TRouting.TopK)));
+        sizeof(int) * (FirstShared + (2 * ranks) + 1 + (2 * ranks * expertsPerRank) + expertsPerRank + (Batch(groupThreads) * (1 + TRouting.TopK)));
 
     /// <summary>The kernel. Its grid may have any number of groups.</summary>
     public static void Run(ExpertKernelArgs arguments)
@@ -29,16 +30,17 @@ public static unsafe class DispatchReceive<TRouting>
         var state = (ExpertRoundState*)arguments.State;
         uint epoch = state->Epoch;
         int ranks = arguments.Ranks, experts = arguments.LocalExperts;
-        int firstRows = FirstShared, bases = firstRows + ranks + 1, totals = bases + (ranks * arguments.ExpertsPerRank);
+        int rowsOf = FirstShared, firstRows = rowsOf + ranks, counts = firstRows + ranks + 1;
+        int bases = counts + (ranks * arguments.ExpertsPerRank), totals = bases + (ranks * arguments.ExpertsPerRank);
         int batchCounts = totals + arguments.ExpertsPerRank, batchRows = batchCounts + Batch(Group.DimX);
         for (int source = Group.IdxX; source < ranks; source += Group.DimX)
-            shared[firstRows + source] = ReadHeader(arguments, epoch, source);
+            shared[rowsOf + source] = ReadHeader(arguments, epoch, source);
         Group.Barrier();
         if (arguments.Output != (int)ExpertOutput.RankRows)
         {
-            ReadCounts(arguments, shared, epoch, firstRows, bases);
+            ReadCounts(arguments, shared, epoch, rowsOf, counts);
             Group.Barrier();
-            SumSources(arguments, shared, bases, totals);
+            SumSources(arguments, shared, counts, bases, totals);
             Group.Barrier();
             if (arguments.Output == (int)ExpertOutput.ExpertContiguous)
             {
@@ -48,9 +50,8 @@ public static unsafe class DispatchReceive<TRouting>
         }
 
         if (Grid.IdxX == 0)
-            Publish(arguments, shared, epoch, firstRows, totals);
-        Group.Barrier();
-        int rows = SumRows(shared, firstRows, ranks);
+            Publish(arguments, shared, epoch, rowsOf, totals);
+        int rows = SumRows(shared, rowsOf, firstRows, ranks);
         if (Grid.IdxX == 0 && arguments.Output == (int)ExpertOutput.RankRows)
         {
             for (int source = Group.IdxX; source <= ranks; source += Group.DimX)
@@ -103,20 +104,20 @@ public static unsafe class DispatchReceive<TRouting>
         return 0;
     }
 
-    private static void ReadCounts(ExpertKernelArgs arguments, ArrayView<int> shared, uint epoch, int firstRows, int bases)
+    private static void ReadCounts(ExpertKernelArgs arguments, ArrayView<int> shared, uint epoch, int rowsOf, int counts)
     {
         int experts = arguments.LocalExperts;
         for (int i = Group.IdxX; i < arguments.Ranks * experts; i += Group.DimX)
         {
-            int source = i / experts, expert = i - (source * experts), rows = shared[firstRows + source];
+            int source = i / experts, expert = i - (source * experts), rows = shared[rowsOf + source];
             uint count = rows == 0 ? 0 : GlobalMemory.Load4(Slot(arguments, epoch, source) + ExpertRankHeader.SizeInBytes + (ulong)(4 * expert));
             // A row chooses an expert once; more would reach past the output.
-            shared[bases + i] = count > (uint)rows ? rows : (int)count;
+            shared[counts + i] = count > (uint)rows ? rows : (int)count;
         }
     }
 
     /// <summary>Turns each expert's counts into the first row of each source inside the expert, a thread an expert.</summary>
-    private static void SumSources(ExpertKernelArgs arguments, ArrayView<int> shared, int bases, int totals)
+    private static void SumSources(ExpertKernelArgs arguments, ArrayView<int> shared, int counts, int bases, int totals)
     {
         int experts = arguments.LocalExperts;
         bool slabs = arguments.Output == (int)ExpertOutput.ExpertSlabs;
@@ -125,7 +126,7 @@ public static unsafe class DispatchReceive<TRouting>
             int next = 0;
             for (int source = 0; source < arguments.Ranks; source++)
             {
-                int count = shared[bases + (source * experts) + expert];
+                int count = shared[counts + (source * experts) + expert];
                 shared[bases + (source * experts) + expert] = slabs ? ((expert * arguments.Ranks) + source) * arguments.MaxTokens : next;
                 next += count;
             }
@@ -160,11 +161,11 @@ public static unsafe class DispatchReceive<TRouting>
     private static int Padded(int rows, int padding) => (int)(((uint)rows + (uint)padding - 1) / (uint)padding * (uint)padding);
 
     /// <summary>Leaves for the combine what each source is owed, and for the experts how many rows they have.</summary>
-    private static void Publish(ExpertKernelArgs arguments, ArrayView<int> shared, uint epoch, int firstRows, int totals)
+    private static void Publish(ExpertKernelArgs arguments, ArrayView<int> shared, uint epoch, int rowsOf, int totals)
     {
         for (int source = Group.IdxX; source < arguments.Ranks; source += Group.DimX)
         {
-            int rows = shared[firstRows + source];
+            int rows = shared[rowsOf + source];
             uint row = rows == 0 ? 0 : GlobalMemory.Load4(Slot(arguments, epoch, source) + 8);
             GlobalMemory.Store4(arguments.Received + (ulong)(4 * source), (uint)rows);
             GlobalMemory.Store4(arguments.Received + (ulong)(4 * (arguments.Ranks + source)), row);
@@ -176,15 +177,15 @@ public static unsafe class DispatchReceive<TRouting>
             GlobalMemory.Store4(arguments.ExpertCounts + (ulong)(4 * expert), (uint)shared[totals + expert]);
     }
 
-    /// <summary>Turns rows by source into the first row of each; returns all rows.</summary>
-    internal static int SumRows(ArrayView<int> shared, int firstRows, int ranks)
+    /// <summary>Sums rows by source to the first row of each; returns all rows.</summary>
+    internal static int SumRows(ArrayView<int> shared, int rowsOf, int firstRows, int ranks)
     {
         if (Group.IdxX == 0)
         {
             int next = 0;
             for (int source = 0; source < ranks; source++)
             {
-                int count = shared[firstRows + source];
+                int count = shared[rowsOf + source];
                 shared[firstRows + source] = next;
                 next += count;
             }

@@ -10,7 +10,8 @@ namespace Garden.Kernels.Experts;
 /// </summary>
 /// <remarks>
 /// Shared memory, 32-bit words: 4 of its own, [copy][rank] rows ahead of the group's tokens, [copy][rank] rows from there on, [expert]
-/// choices ahead, [expert] choices from there on, [rank] first combine row, [rank] staged line, [rank] 1 when the slot may be written.
+/// choices ahead, [expert] choices from there on, [rank] choices, [rank] first combine row, [rank] staged line, [rank] 1 when the slot may
+/// be written. The second word of its own counts the choices that are sent.
 /// </remarks>
 /// <typeparam name="TRouting">The routing.</typeparam>
 /// <typeparam name="TRows">How rows are made.</typeparam>
@@ -20,8 +21,10 @@ public static unsafe class DispatchSend<TRouting, TRows>
 {
     internal const int FirstShared = 4;
 
+    private const int Sent = 1;
+
     /// <summary>Bytes of shared memory.</summary>
-    public static int SharedBytes(int ranks, int copies) => sizeof(int) * (FirstShared + (2 * copies * ranks) + (2 * TRouting.Experts) + (3 * ranks));
+    public static int SharedBytes(int ranks, int copies) => sizeof(int) * (FirstShared + (2 * copies * ranks) + (2 * TRouting.Experts) + (4 * ranks));
 
     /// <summary>The kernel. Its grid may have any number of groups; a group has whole warps.</summary>
     public static void Run(ExpertKernelArgs arguments)
@@ -35,7 +38,7 @@ public static unsafe class DispatchSend<TRouting, TRows>
         int ranks = arguments.Ranks, copies = arguments.CounterCopies;
         int rowsAhead = FirstShared, rowsFrom = rowsAhead + (copies * ranks);
         int choicesAhead = rowsFrom + (copies * ranks), choicesFrom = choicesAhead + TRouting.Experts;
-        int combineRow = choicesFrom + TRouting.Experts, stagedLine = combineRow + ranks, writable = stagedLine + ranks;
+        int choicesOf = choicesFrom + TRouting.Experts, combineRow = choicesOf + ranks, stagedLine = combineRow + ranks, writable = stagedLine + ranks;
         int each = (tokens + Grid.DimX - 1) / Grid.DimX;
         int first = Grid.IdxX * each;
         int end = first + each;
@@ -44,6 +47,8 @@ public static unsafe class DispatchSend<TRouting, TRows>
         if (end > tokens)
             end = tokens;
 
+        if (Group.IdxX == 0)
+            shared[Sent] = 0;
         for (int i = rowsAhead + Group.IdxX; i < combineRow; i += Group.DimX)
             shared[i] = 0;
         for (int rank = Group.IdxX; rank < ranks; rank += Group.DimX)
@@ -67,7 +72,9 @@ public static unsafe class DispatchSend<TRouting, TRows>
         Group.Barrier();
         TRows.Write(arguments, first, end);
         WriteChoices(arguments, first, end);
-        WriteLines(arguments, shared, epoch, combineRow, stagedLine, writable);
+        WriteCounts(arguments, shared, epoch, choicesOf, stagedLine, writable);
+        Group.Barrier();
+        WriteHeaders(arguments, shared, epoch, choicesOf, combineRow, stagedLine, writable);
         if (!ExpertWait.IsLastGroup(arguments.State + ExpertRoundState.DispatchSendGroupsOffset, shared))
             return;
         for (int rank = Group.IdxX; rank < ranks; rank += Group.DimX)
@@ -86,7 +93,7 @@ public static unsafe class DispatchSend<TRouting, TRows>
         }
 
         if (Group.IdxX == 0)
-            Report(arguments, shared, choicesAhead, tokens, epoch);
+            Report(arguments, shared[Sent], tokens, epoch);
         ExpertWait.Raise(arguments.DispatchSent, epoch);
     }
 
@@ -127,7 +134,7 @@ public static unsafe class DispatchSend<TRouting, TRows>
     {
         int ranks = arguments.Ranks, copies = arguments.CounterCopies;
         int copy = FirstShared + (Group.IdxX % copies * ranks);
-        int choices = FirstShared + (2 * copies * ranks);
+        int choices = FirstShared + (2 * copies * ranks), sent = 0;
         for (int token = Group.IdxX; token < tokens; token += Group.DimX)
         {
             // Safe: the host checked that there is room for all tokens of a round.
@@ -139,11 +146,15 @@ public static unsafe class DispatchSend<TRouting, TRows>
                 int expert = chosen[k], rank = RankOf(arguments, expert);
                 if (rank < 0)
                     continue;
+                sent++;
                 Atomic.Add(ref shared[choicesOf + expert], 1);
                 if (IsFirst(arguments, chosen, k, rank))
                     Atomic.Add(ref shared[rowsOf + rank], 1);
             }
         }
+
+        if (sent != 0)
+            Atomic.Add(ref shared[Sent], sent);
     }
 
     /// <summary>Sums the copies of each rank's counters into the first.</summary>
@@ -283,8 +294,8 @@ public static unsafe class DispatchSend<TRouting, TRows>
         }
     }
 
-    /// <summary>Writes the lines ahead of the rows; ranks are dealt to the groups.</summary>
-    private static void WriteLines(ExpertKernelArgs arguments, ArrayView<int> shared, uint epoch, int combineRow, int stagedLine, int writable)
+    /// <summary>Writes the counts of the lines ahead of the rows; ranks are dealt to the groups.</summary>
+    private static void WriteCounts(ExpertKernelArgs arguments, ArrayView<int> shared, uint epoch, int choicesOf, int stagedLine, int writable)
     {
         int choices = FirstShared + (2 * arguments.CounterCopies * arguments.Ranks);
         for (int rank = Grid.IdxX; rank < arguments.Ranks; rank += Grid.DimX)
@@ -296,26 +307,38 @@ public static unsafe class DispatchSend<TRouting, TRows>
             int experts = TRouting.Experts - begin;
             if (experts > arguments.ExpertsPerRank)
                 experts = arguments.ExpertsPerRank;
-            for (int expert = Group.IdxX; expert < experts; expert += Group.DimX)
-                GlobalMemory.Store4(line + ExpertRankHeader.SizeInBytes + (ulong)(4 * expert), (uint)(shared[choices + begin + expert] + shared[choices + TRouting.Experts + begin + expert]));
-            if (Group.IdxX != 0)
-                continue;
             int sum = 0;
-            for (int expert = begin; expert < begin + experts; expert++)
-                sum += shared[choices + expert] + shared[choices + TRouting.Experts + expert];
+            for (int expert = Group.IdxX; expert < experts; expert += Group.DimX)
+            {
+                int count = shared[choices + begin + expert] + shared[choices + TRouting.Experts + begin + expert];
+                GlobalMemory.Store4(line + ExpertRankHeader.SizeInBytes + (ulong)(4 * expert), (uint)count);
+                sum += count;
+            }
+
+            if (sum != 0)
+                Atomic.Add(ref shared[choicesOf + rank], sum);
+        }
+    }
+
+    /// <summary>Writes the headers of the lines, a thread a rank.</summary>
+    private static void WriteHeaders(ExpertKernelArgs arguments, ArrayView<int> shared, uint epoch, int choicesOf, int combineRow, int stagedLine, int writable)
+    {
+        for (int i = Group.IdxX; (i * Grid.DimX) + Grid.IdxX < arguments.Ranks; i += Group.DimX)
+        {
+            int rank = (i * Grid.DimX) + Grid.IdxX;
+            if (shared[writable + rank] == 0)
+                continue;
+            ulong line = Line(arguments, shared, epoch, rank, stagedLine);
             GlobalMemory.Store4(line, epoch);
             GlobalMemory.Store4(line + 4, (uint)Total(shared, arguments.Ranks, arguments.CounterCopies, rank));
             GlobalMemory.Store4(line + 8, (uint)shared[combineRow + rank] | (CombineArea((ExpertRoundState*)arguments.State, epoch) != 0 ? (uint)ExpertRankHeader.CombineAreaBit : 0));
-            GlobalMemory.Store4(line + 12, (uint)sum);
+            GlobalMemory.Store4(line + 12, (uint)shared[choicesOf + rank]);
         }
     }
 
     /// <summary>Counts what was not sent.</summary>
-    private static void Report(ExpertKernelArgs arguments, ArrayView<int> shared, int choicesAhead, int tokens, uint epoch)
+    private static void Report(ExpertKernelArgs arguments, int sent, int tokens, uint epoch)
     {
-        int sent = 0;
-        for (int i = choicesAhead; i < choicesAhead + (2 * TRouting.Experts); i++)
-            sent += shared[i];
         int dropped = 0, invalid = 0;
         // Nothing is missing in the usual round: the sums say so without another look at the choices.
         if (sent != tokens * TRouting.TopK)

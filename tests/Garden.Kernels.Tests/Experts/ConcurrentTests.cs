@@ -1,6 +1,7 @@
 using Garden.Experts;
 using Garden.Kernels.Experts;
 using Garden.Kernels.Tests.Experts.Model;
+using Garden.Testing;
 
 namespace Garden.Kernels.Tests.Experts;
 
@@ -19,7 +20,7 @@ public sealed class ConcurrentTests
         ExpertRound<Bf16TopTwo>[] rounds = [.. Enumerable.Range(0, Rounds).Select(_ => new ExpertRound<Bf16TopTwo>(
             group, [.. Enumerable.Range(0, ranks).Select(_ => RoutingChoices.Of<Bf16TopTwo>(random, random.Next(9), RoutingStyle.Uniform))], random))];
         var failures = new Exception?[ranks];
-        using var ready = new Barrier(ranks);
+        using var ready = new System.Threading.Barrier(ranks);
         var addresses = new ExpertRankAddresses[ranks];
         Thread[] threads = [.. Enumerable.Range(0, ranks).Select(rank => new Thread(() =>
         {
@@ -38,7 +39,7 @@ public sealed class ConcurrentTests
         Assert.All(failures, static failure => Assert.Null(failure));
     }
 
-    private static void Run(ExpertGroup group, int number, ExpertOutput output, ExpertRound<Bf16TopTwo>[] rounds, ExpertRankAddresses[] addresses, Barrier ready)
+    private static void Run(ExpertGroup group, int number, ExpertOutput output, ExpertRound<Bf16TopTwo>[] rounds, ExpertRankAddresses[] addresses, System.Threading.Barrier ready)
     {
         using CpuDevice device = KernelDevice.OpenCpu();
         using var kernels = new ExpertKernels<Bf16TopTwo>(device);

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Garden.Experts;
 using Garden.Kernels.Experts;
 using Garden.Kernels.Tests.Experts.Model;
+using Garden.Testing;
 
 namespace Garden.Kernels.Tests.Experts;
 

@@ -1,9 +1,11 @@
+using System.Runtime.InteropServices;
 using Garden.Experts;
 using Garden.Fabric;
 using Garden.Fabric.Loopback;
 using Garden.Interop.Libfabric;
 using Garden.Kernels.Experts;
 using Garden.Kernels.Tests.Experts.Model;
+using Garden.Testing;
 
 namespace Garden.Kernels.Tests.Experts;
 
@@ -132,10 +134,12 @@ public abstract class NetworkTests
         where TRouting : unmanaged, IExpertRouting<TRouting>
     {
         private readonly TransferEngine?[] _engines;
+        private readonly bool _callerDriven;
 
         private Job(NetworkTests tests, ExpertKernels<TRouting> kernels, ExpertGroup group, bool callerDriven)
         {
             Group = group;
+            _callerDriven = callerDriven;
             Harness = new ExpertHarness<TRouting>(kernels, group, new ExpertRankOptions { Output = ExpertOutput.ExpertContiguous }, connect: false);
             _engines = [.. Enumerable.Range(0, group.Ranks).Select(rank => TransferEngine.CreateBuilder().UseFabric(tests.Fabric(rank)).Configure(options =>
             {
@@ -191,7 +195,14 @@ public abstract class NetworkTests
         public async ValueTask DisposeAsync()
         {
             foreach (ExpertExchange<TRouting> exchange in Harness.Exchanges!)
-                await exchange.DisposeAsync();
+            {
+                // Unregistering asks the worker, which is this thread when the engine has none.
+                Task ending = exchange.DisposeAsync().AsTask();
+                while (_callerDriven && !ending.IsCompleted)
+                    PollAll();
+                await ending;
+            }
+
             foreach (TransferEngine? engine in _engines)
             {
                 if (engine is not null)
@@ -221,7 +232,7 @@ public sealed class TcpNetworkTests : NetworkTests
 {
     protected override IFabric Fabric(int rank)
     {
-        Backends.Require("tcp", LibfabricLibrary.IsPresent, LibfabricLibrary.InstallLine);
+        Backends.Require("tcp", NativeLibrary.TryLoad("libfabric.so.1", out _), "apt-get install libfabric1");
         return new TcpFabric(TcpOptions.At("127.0.0.1"));
     }
 }
