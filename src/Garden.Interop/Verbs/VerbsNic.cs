@@ -82,7 +82,7 @@ internal sealed unsafe class VerbsNic : IDisposable
     }
 
     /// <summary>Puts a made object under this one's care.</summary>
-    public VerbsHandle Own(void* made, delegate* <void*, int> release, VerbsHandle? parent)
+    public VerbsHandle Own(void* made, delegate*<void*, int> release, VerbsHandle? parent)
     {
         var handle = new VerbsHandle(made, release, parent);
         _handles.Push(handle);

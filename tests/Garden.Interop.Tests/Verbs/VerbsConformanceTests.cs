@@ -12,7 +12,13 @@ public sealed class TinyQueueVerbsConformanceTests : FabricConformance
 {
     protected override FabricHarness CreateHarness() => new VerbsHarness(static options => options with
     {
-        QueueDepth = 16, ImmediateWindow = 8, MessageWindow = 2, ChainLength = 3, SourcePieces = 1, InlineBytes = 0, RelaxedOrdering = true,
+        QueueDepth = 16,
+        ImmediateWindow = 8,
+        MessageWindow = 2,
+        ChainLength = 3,
+        SourcePieces = 1,
+        InlineBytes = 0,
+        RelaxedOrdering = true,
     });
 }
 

@@ -8,5 +8,7 @@ public sealed class VerbsProcessTests(ITestOutputHelper output) : ProcessTests(o
 
     protected override int DefaultKillPoints => 4;
 
+    protected override TimeSpan LayerTime => TimeSpan.FromMilliseconds(400);
+
     protected override void RequireFabric() => TestDevices.Require();
 }

@@ -6,9 +6,9 @@ namespace Garden.Interop.Verbs.Native;
 internal sealed unsafe class VerbsHandle : SafeHandle
 {
     private readonly VerbsHandle? _parent;
-    private readonly delegate* <void*, int> _release;
+    private readonly delegate*<void*, int> _release;
 
-    public VerbsHandle(void* value, delegate* <void*, int> release, VerbsHandle? parent)
+    public VerbsHandle(void* value, delegate*<void*, int> release, VerbsHandle? parent)
         : base(0, ownsHandle: true)
     {
         SetHandle((nint)value);
