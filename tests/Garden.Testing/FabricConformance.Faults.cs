@@ -79,6 +79,25 @@ public abstract partial class FabricConformance
         Assert.False(a.Sent.ContainsKey(FabricStatus.Ok));
     }
 
+    [Fact]
+    public void H8_RouteToNobodyTakesNoHarmWhenOthersLeave()
+    {
+        using FabricHarness harness = CreateHarness();
+        FabricEndpoint a = harness.Open("a")[0];
+        int route = a.Domain.OpenRoute(harness.AbsentAddress);
+        for (int i = 1; i <= 3; i++)
+        {
+            harness.Open($"b{i}")[0].Domain.Dispose();
+            a.Post(new FabricWrite { Route = route, Immediate = 1, Context = (ulong)i });
+            Assert.True(a.Domain.TrySend(route, [1], (ulong)i));
+            a.Step();
+        }
+
+        Deadline.Default.PollUntil(() => a.EndedTotal == 3 && a.Sent.Values.Sum() == 3, () => a.Step(), a.ToString);
+        Assert.Equal(3, a.EndedFailed);
+        Assert.False(a.Sent.ContainsKey(FabricStatus.Ok));
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("no such address")]
