@@ -110,6 +110,8 @@ if [[ -d samples/KvStreaming ]]; then
     step "sample: KvStreaming notices a corrupted byte" must_fail kv_sample --requests 4 --corrupt
     step "sample: KvStreaming, two processes over tcp" kv_sample --requests 4 --fabric tcp --json
     step "sample: KvStreaming, two processes over shm" kv_sample --requests 4 --fabric shm --json
+    step "sample: KvStreaming, devices over nvlink without a GPU" kv_sample --requests 2 --layers 3 --fabric nvlink --device cpu --json
+    step "sample: KvStreaming over nvlink notices a corrupted byte" must_fail kv_sample --requests 1 --layers 2 --fabric nvlink --device cpu --corrupt
     step "sample: KvStreaming over tcp notices a corrupted byte" must_fail kv_sample --requests 4 --fabric tcp --corrupt
 fi
 if [[ -d samples/WeightSync ]]; then
