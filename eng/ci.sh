@@ -50,6 +50,14 @@ kv_sample() {
     dotnet run -c Release --no-build --project samples/KvStreaming -- "$@"
 }
 
+weight_sample() {
+    dotnet run -c Release --no-build --project samples/WeightSync -- "$@"
+}
+
+expert_sample() {
+    dotnet run -c Release --no-build --project samples/ExpertParallel -- "$@"
+}
+
 garden_perf() {
     dotnet run -c Release --no-build --project perf/Garden.Perf -- "$@"
 }
@@ -103,6 +111,16 @@ if [[ -d samples/KvStreaming ]]; then
     step "sample: KvStreaming, two processes over tcp" kv_sample --requests 4 --fabric tcp --json
     step "sample: KvStreaming, two processes over shm" kv_sample --requests 4 --fabric shm --json
     step "sample: KvStreaming over tcp notices a corrupted byte" must_fail kv_sample --requests 4 --fabric tcp --corrupt
+fi
+if [[ -d samples/WeightSync ]]; then
+    step "sample: WeightSync" weight_sample
+    step "sample: WeightSync, four processes over tcp" weight_sample --fabric tcp
+    step "sample: WeightSync over tcp, an inference rank killed" weight_sample --fabric tcp --kill 1
+fi
+if [[ -d samples/ExpertParallel ]]; then
+    step "sample: ExpertParallel" expert_sample --rounds 2 --json
+    step "sample: ExpertParallel, BF16, skewed, tcp" expert_sample --rounds 2 --bf16 --zipf --fabric tcp --json
+    step "sample: ExpertParallel notices a spoiled result" must_fail expert_sample --rounds 1 --corrupt
 fi
 if [[ -d perf/Garden.Perf/Soak ]]; then
     step "doctor" garden_perf doctor --require tcp shm

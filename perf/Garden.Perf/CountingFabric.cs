@@ -31,6 +31,8 @@ internal sealed class CountingDomain(IFabricDomain inner) : IFabricDomain
     private long _posted;
     private long _checksum;
     private long _lastPost;
+    private long _lastPosted;
+    private long _firstPost;
 
     /// <summary>When set, each post notes its time.</summary>
     public bool Timestamps { get; set; }
@@ -41,6 +43,16 @@ internal sealed class CountingDomain(IFabricDomain inner) : IFabricDomain
 
     /// <summary>Stopwatch timestamp of the latest post.</summary>
     public long LastPost => Volatile.Read(ref _lastPost);
+
+    /// <summary>Stopwatch timestamp of the first post since it was set to 0.</summary>
+    public long FirstPost
+    {
+        get => Volatile.Read(ref _firstPost);
+        set => Volatile.Write(ref _firstPost, value);
+    }
+
+    /// <summary>Stopwatch timestamp of the latest post's end.</summary>
+    public long LastPosted => Volatile.Read(ref _lastPosted);
 
     public string Address => inner.Address;
 
@@ -61,7 +73,12 @@ internal sealed class CountingDomain(IFabricDomain inner) : IFabricDomain
     public int PostWrites(ReadOnlySpan<FabricWrite> writes)
     {
         if (Timestamps)
+        {
             Volatile.Write(ref _lastPost, System.Diagnostics.Stopwatch.GetTimestamp());
+            if (FirstPost == 0)
+                FirstPost = LastPost;
+        }
+
         ulong sum = 0;
         foreach (ref readonly FabricWrite write in writes)
         {
@@ -76,6 +93,8 @@ internal sealed class CountingDomain(IFabricDomain inner) : IFabricDomain
         }
 
         _checksum += (long)sum;
+        if (Timestamps)
+            Volatile.Write(ref _lastPosted, System.Diagnostics.Stopwatch.GetTimestamp());
         Volatile.Write(ref _posted, _posted + writes.Length);
         return writes.Length;
     }

@@ -3,12 +3,14 @@ using Garden.Perf;
 using Garden.Perf.Budgets;
 using Garden.Perf.Doctor;
 using Garden.Perf.Engine;
+using Garden.Perf.Experts;
 using Garden.Perf.Fabric;
 using Garden.Perf.Generators;
 using Garden.Perf.Gpu;
 using Garden.Perf.Kv;
 using Garden.Perf.Soak;
 using Garden.Perf.Weights;
+using Garden.Perf.Weights.Update;
 
 var json = new Option<bool>("--json") { Description = "One JSON object a row.", Recursive = true };
 var only = new Option<string?>("--only") { Description = "Run only the scenarios whose name contains this." };
@@ -50,5 +52,8 @@ generators.SetAction(parse =>
     GeneratorScenario.Run(new Report(parse.GetValue(json)), GeneratorCases.All);
     return 0;
 });
-var weights = new Command("weights", "Weight updates: the routing planner, and whole updates in virtual time.") { PlanCommand.Create(json), SimulateCommand.Create(json) };
-return await new RootCommand("garden-perf: measures Garden and prints each figure's ceiling beside it.") { engine, kv, generators, FabricCommand.Create(json), SoakCommand.Create(json), weights, DoctorCommand.Create(json), GpuCommand.Create(), BudgetsCommand.Create(json), json }.Parse(args).InvokeAsync();
+var weights = new Command("weights", "Weight updates: the planner, whole updates in virtual time, conversion beside memcpy, and updates between processes beside the bare provider.")
+{
+    PlanCommand.Create(json), SimulateCommand.Create(json), ConvertCommand.Create(json), UpdateCommand.Create(json),
+};
+return await new RootCommand("garden-perf: measures Garden and prints each figure's ceiling beside it.") { engine, kv, generators, FabricCommand.Create(json), SoakCommand.Create(json), weights, DoctorCommand.Create(json), GpuCommand.Create(), ExpertsCommand.Create(json), BudgetsCommand.Create(json), json }.Parse(args).InvokeAsync();

@@ -44,7 +44,7 @@ internal sealed record SampleOptions
     /// <summary>The prefill engine's address, or where it is published.</summary>
     public string? Peer { get; init; }
 
-    /// <summary>Local addresses for tcp, one a NIC; none: 127.0.0.1, 127.0.0.2, …</summary>
+    /// <summary>Local addresses for tcp (none: 127.0.0.1, 127.0.0.2, …) or devices for verbs (none: every active one), one a NIC.</summary>
     public string[] Bind { get; init; } = [];
 
     /// <summary>Small enough for two cores and a few GiB: a trace's longest request has 120 633 tokens.</summary>
@@ -54,9 +54,11 @@ internal sealed record SampleOptions
     public void Validate()
     {
         if (Fabric is FabricName.Loopback or FabricName.Nvlink && (Role != Role.Both || Peer is not null || Rendezvous is not null || Bind.Length > 0))
-            throw new UsageException("--role, --peer, --rendezvous and --bind are for two processes; add --fabric tcp or shm.");
+            throw new UsageException("--role, --peer, --rendezvous and --bind are for two processes; add --fabric tcp, shm or verbs.");
         if (Fabric != FabricName.Loopback && ReorderSeed is not null)
             throw new UsageException("--reorder is an option of the loopback fabric; no other one reorders on purpose.");
+        if (Fabric == FabricName.Verbs && Nics != 1)
+            throw new UsageException("On verbs --bind names the devices, one a NIC; --nics is for virtual ones.");
         if (Role == Role.Decode && Peer is null)
             throw new UsageException("--role decode needs --peer: the address the prefill process prints, or the place where it publishes it.");
         if (Role != Role.Decode && Peer is not null)

@@ -1,3 +1,6 @@
+using Garden;
+using Garden.Samples;
+
 namespace Garden.Interop.Host;
 
 /// <summary>Engines as the tests of processes want them.</summary>
@@ -6,7 +9,7 @@ public static class HostEngines
     /// <summary>A peer that is silent for three of these has failed.</summary>
     public static TimeSpan Heartbeat => TimeSpan.FromMilliseconds(400);
 
-    /// <summary>An engine on tcp (127.0.0.1) or shm.</summary>
+    /// <summary>An engine on tcp (127.0.0.1), shm or verbs (every active device).</summary>
     public static TransferEngine Build(string fabric)
     {
         TransferEngineBuilder builder = TransferEngine.CreateBuilder().Configure(static options =>
@@ -15,6 +18,12 @@ public static class HostEngines
             // Several processes share two cores.
             options.WaitStrategy = WaitStrategy.Economic;
         });
-        return (fabric == "shm" ? builder.UseShm() : builder.UseTcp("127.0.0.1")).Build();
+        builder = fabric switch
+        {
+            "shm" => builder.UseShm(),
+            "verbs" => builder.UseVerbs(),
+            _ => builder.UseTcp("127.0.0.1"),
+        };
+        return builder.Build();
     }
 }

@@ -27,7 +27,8 @@ internal static class Engines
         {
             FabricName.Tcp => builder.UseTcp(options.Bind.Length > 0 ? options.Bind : [.. Enumerable.Range(1, options.Nics).Select(nic => $"127.0.0.{nic}")]).Build(),
             FabricName.Shm => builder.UseShm(new ShmOptions { Nics = options.Nics }).Build(),
-            _ => throw new UsageException("Loopback reaches no other process; use --fabric tcp or shm."),
+            FabricName.Verbs => builder.UseVerbs(options.Bind).Build(),
+            _ => throw new UsageException("Loopback reaches no other process; use --fabric tcp, shm or verbs."),
         };
     }
 }

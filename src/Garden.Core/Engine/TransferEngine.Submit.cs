@@ -139,6 +139,22 @@ public sealed partial class TransferEngine
         }
     }
 
+    /// <summary>The same; false when the ring is full. The way to scatter on the worker's thread.</summary>
+    /// <inheritdoc cref="TrySubmit{TPlan}"/>
+    public bool TrySubmitScatter(MemoryRegion source, ReadOnlySpan<ScatterTarget> targets, in SubmitOptions options, out Transfer transfer)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        ScatterListHandle list = ScatterListHandle.Rent(targets);
+        try
+        {
+            return TrySubmit(new ScatterWrites(source.Handle, list), in options, out transfer);
+        }
+        finally
+        {
+            list.Release();
+        }
+    }
+
     /// <summary>TransferEngine's submit_barrier: an immediate to every member of a group. It says nothing about other writes.</summary>
     /// <inheritdoc cref="Submit{TPlan}"/>
     public Transfer SubmitBarrier(PeerGroup group, Immediate immediate, in SubmitOptions options = default)

@@ -15,15 +15,17 @@ public static class ExpertDispatch
     /// <param name="rows">[rank] rows to send to each rank.</param>
     /// <param name="selections">[expert] how often each was chosen.</param>
     /// <param name="slots">[token][TopK] the slot on the rank of that choice, the same for all choices on one rank; −1 where masked.</param>
+    /// <param name="ordinals">[token][TopK] how many tokens before chose the same expert; −1 where masked.</param>
     /// <returns>Rows to all ranks.</returns>
     /// <exception cref="PlanException">Too many tokens, an expert that does not exist or is chosen twice, or a span of the wrong length.</exception>
-    public static int Count<TRouting>(in ExpertGroup group, ReadOnlySpan<int> topK, Span<int> rows, Span<int> selections, Span<int> slots)
+    public static int Count<TRouting>(in ExpertGroup group, ReadOnlySpan<int> topK, Span<int> rows, Span<int> selections, Span<int> slots, Span<int> ordinals)
         where TRouting : unmanaged, IExpertRouting<TRouting>
     {
         RequireTokens<TRouting>(group, topK.Length);
         RequireLength(nameof(rows), rows.Length, group.Ranks);
         RequireLength(nameof(selections), selections.Length, TRouting.Experts);
         RequireLength(nameof(slots), slots.Length, topK.Length);
+        RequireLength(nameof(ordinals), ordinals.Length, topK.Length);
         rows.Clear();
         selections.Clear();
         int total = 0;
@@ -35,7 +37,7 @@ public static class ExpertDispatch
                 int expert = chosen[k];
                 if (expert == -1)
                 {
-                    slots[first + k] = -1;
+                    slots[first + k] = ordinals[first + k] = -1;
                     continue;
                 }
 
@@ -43,7 +45,7 @@ public static class ExpertDispatch
                     ThrowExpert(first / TRouting.TopK, expert, TRouting.Experts);
                 if (chosen[..k].Contains(expert))
                     ThrowTwice(first / TRouting.TopK, expert);
-                selections[expert]++;
+                ordinals[first + k] = selections[expert]++;
                 int rank = ExpertPlacement.RankOf<TRouting>(group.Ranks, expert);
                 int earlier = EarlierOnRank<TRouting>(group.Ranks, chosen[..k], rank);
                 if (earlier >= 0)
@@ -108,15 +110,17 @@ public static class ExpertDispatch
     /// <param name="group">The ranks.</param>
     /// <param name="rank">The receiver.</param>
     /// <param name="chosen">[TopK] experts of the token.</param>
+    /// <param name="ordinals">[TopK] what <see cref="Count"/> gave for the token.</param>
     /// <param name="weights">[TopK] weights of the token.</param>
     /// <param name="row">The row, RowBytes.</param>
     /// <exception cref="PlanException">The rank does not exist, or a span has the wrong length.</exception>
     public static void WriteSelections<TRouting>(
-        in ExpertGroup group, int rank, ReadOnlySpan<int> chosen, ReadOnlySpan<float> weights, Span<byte> row)
+        in ExpertGroup group, int rank, ReadOnlySpan<int> chosen, ReadOnlySpan<int> ordinals, ReadOnlySpan<float> weights, Span<byte> row)
         where TRouting : unmanaged, IExpertRouting<TRouting>
     {
         RequireRank(group, rank);
         RequireLength(nameof(chosen), chosen.Length, TRouting.TopK);
+        RequireLength(nameof(ordinals), ordinals.Length, TRouting.TopK);
         RequireLength(nameof(weights), weights.Length, TRouting.TopK);
         RequireLength(nameof(row), row.Length, TRouting.RowBytes);
         int first = ExpertPlacement.FirstExpert<TRouting>(group.Ranks, rank), count = ExpertPlacement.LocalExperts<TRouting>(group.Ranks, rank);
@@ -125,7 +129,7 @@ public static class ExpertDispatch
         for (int k = 0; k < TRouting.TopK; k++)
         {
             bool here = chosen[k] != -1 && (uint)(chosen[k] - first) < (uint)count;
-            selections[k] = here ? chosen[k] - first : -1;
+            selections[k] = here ? ExpertSelection.Pack(chosen[k] - first, ordinals[k]) : ExpertSelection.None;
             rowWeights[k] = here ? weights[k] : 0;
         }
     }

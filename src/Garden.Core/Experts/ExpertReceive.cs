@@ -35,7 +35,7 @@ public static class ExpertReceive
         }
 
         int most = ExpertBuffers.CombineRows<TRouting>(group.Ranks, group.Tokens) - header.Rows;
-        if ((uint)header.Rows > (uint)group.Tokens || (uint)header.CombineRow > (uint)most || sum != header.Selections || sum < header.Rows)
+        if ((uint)header.Rows > (uint)group.Tokens || (uint)(header.CombineRow & ~ExpertRankHeader.CombineAreaBit) > (uint)most || sum != header.Selections || sum < header.Rows)
             ThrowLine(header, sum);
         return header;
     }
@@ -98,24 +98,30 @@ public static class ExpertReceive
     /// <summary>Gives every choice of one source's rows its row in the output.</summary>
     /// <param name="group">The ranks.</param>
     /// <param name="rank">The receiver.</param>
-    /// <param name="selections">[slot][TopK] local experts as they stand in the rows, −1 where the choice is not on this rank.</param>
-    /// <param name="nextRows">[local expert] the source's part of what <see cref="Pack"/> or <see cref="Slabs"/> gave; moved on.</param>
+    /// <param name="selections">[slot][TopK] <see cref="ExpertSelection"/>s as they stand in the rows.</param>
+    /// <param name="sourceRows">[local expert] the source's part of what <see cref="Pack"/> or <see cref="Slabs"/> gave.</param>
     /// <param name="inverse">[slot][TopK] the output row of each choice, or −1: what the results are gathered with.</param>
     /// <exception cref="PlanException">The rank does not exist, a span has the wrong length, or a local expert does not exist.</exception>
-    public static void Place<TRouting>(in ExpertGroup group, int rank, ReadOnlySpan<int> selections, Span<int> nextRows, Span<int> inverse)
+    public static void Place<TRouting>(in ExpertGroup group, int rank, ReadOnlySpan<int> selections, ReadOnlySpan<int> sourceRows, Span<int> inverse)
         where TRouting : unmanaged, IExpertRouting<TRouting>
     {
         ExpertDispatch.RequireRank(group, rank);
         int experts = ExpertPlacement.LocalExperts<TRouting>(group.Ranks, rank);
         ExpertDispatch.RequireTokens<TRouting>(group, selections.Length);
-        ExpertDispatch.RequireLength(nameof(nextRows), nextRows.Length, experts);
+        ExpertDispatch.RequireLength(nameof(sourceRows), sourceRows.Length, experts);
         ExpertDispatch.RequireLength(nameof(inverse), inverse.Length, selections.Length);
         for (int i = 0; i < selections.Length; i++)
         {
-            int expert = selections[i];
-            if (expert != -1 && (uint)expert >= (uint)experts)
-                ThrowExpert(i / TRouting.TopK, expert, experts);
-            inverse[i] = expert == -1 ? -1 : nextRows[expert]++;
+            if (selections[i] == ExpertSelection.None)
+            {
+                inverse[i] = -1;
+                continue;
+            }
+
+            int expert = ExpertSelection.Expert(selections[i]), ordinal = ExpertSelection.Ordinal(selections[i]);
+            if (expert >= experts || (uint)ordinal >= (uint)group.Tokens)
+                ThrowSelection(i / TRouting.TopK, expert, ordinal, experts, group.Tokens);
+            inverse[i] = sourceRows[expert] + ordinal;
         }
     }
 
@@ -128,6 +134,6 @@ public static class ExpertReceive
         throw new PlanException($"Source {source} counts {count} rows for local expert {expert}, outside [0, {tokens}].");
 
     [DoesNotReturn]
-    private static void ThrowExpert(int slot, int expert, int experts) =>
-        throw new PlanException($"The row at slot {slot} names local expert {expert}, outside [0, {experts}).");
+    private static void ThrowSelection(int slot, int expert, int ordinal, int experts, int tokens) =>
+        throw new PlanException($"The row at slot {slot} names local expert {expert}, outside [0, {experts}), or place {ordinal} in it, outside [0, {tokens}).");
 }

@@ -14,6 +14,7 @@ internal static class ExpertValidation
         RequirePositive("expert padding", padding);
         if (TRouting.Experts % ranks != 0 && !TRouting.PadExperts)
             ThrowExperts(TRouting.Experts, ranks);
+        RequireSelections(ExpertPlacement.ExpertsPerRank<TRouting>(ranks), tokens);
         RequireOneWrite("dispatch", ExpertBuffers.LineBytes<TRouting>(ranks), tokens, TRouting.RowBytes);
         RequireOneWrite("combine", 0, tokens, TRouting.CombineRowBytes);
 
@@ -36,6 +37,12 @@ internal static class ExpertValidation
             ThrowWrite(direction, tokens, bytes, (TransferUnits.MaxBytesPerWrite - line) / rowBytes);
     }
 
+    private static void RequireSelections(int experts, int tokens)
+    {
+        if (experts > ExpertSelection.MaxExperts || tokens > ExpertSelection.MaxTokens)
+            ThrowSelections(experts, tokens);
+    }
+
     private static void RequireRows(string what, long rows)
     {
         if (rows > int.MaxValue)
@@ -49,6 +56,10 @@ internal static class ExpertValidation
     [DoesNotReturn]
     private static void ThrowExperts(int experts, int ranks) =>
         throw new PlanException($"{experts} experts cannot be divided over {ranks} ranks; change the number of ranks, or set PadExperts so that the last ranks hold fewer.");
+
+    [DoesNotReturn]
+    private static void ThrowSelections(int experts, int tokens) =>
+        throw new PlanException($"{experts} experts a rank and {tokens} tokens a round are more than the {ExpertSelection.MaxExperts} and {ExpertSelection.MaxTokens} a row's choices can name; use more ranks or send fewer tokens a round.");
 
     [DoesNotReturn]
     private static void ThrowWrite(string direction, int tokens, long bytes, long fits) =>

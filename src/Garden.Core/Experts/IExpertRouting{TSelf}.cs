@@ -8,7 +8,8 @@ namespace Garden.Experts;
 /// <remarks>
 /// A dispatched row is, at these byte offsets: 0 the payload (HiddenSize elements); <see cref="ScalesOffset"/> its
 /// <see cref="ScaleCount"/> single-precision scales; <see cref="SelectionsOffset"/> TopK 32-bit numbers, for each place in the
-/// token's top-k the expert of the receiving rank, counted from its first, or −1 when that choice is not on this rank;
+/// token's top-k an <see cref="ExpertSelection"/>: the expert of the receiving rank and the row's place in it, or −1 when that
+/// choice is not on this rank;
 /// <see cref="WeightsOffset"/> TopK single-precision weights, 0 where the choice is −1.
 /// </remarks>
 /// <typeparam name="TSelf">The annotated struct.</typeparam>

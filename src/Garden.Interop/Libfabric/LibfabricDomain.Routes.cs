@@ -10,6 +10,9 @@ internal sealed unsafe partial class LibfabricDomain
     /// <summary>While so many remote NICs are known as senders, those without a route are forgotten again.</summary>
     private const int MostSenders = 4096;
 
+    /// <summary>How long nothing ends at a living peer before the bytes it has are taken for never ending.</summary>
+    private static readonly long s_silence = Stopwatch.Frequency / 20;
+
     private readonly Dictionary<string, PeerNic> _peers = [];
     private readonly Dictionary<ulong, PeerNic> _senders = [];
     private readonly Queue<int> _freeRoutes = new();
@@ -243,6 +246,11 @@ internal sealed unsafe partial class LibfabricDomain
             else if (IsStuck(route))
             {
                 FailRoute(route, FabricStatus.RouteDown, FI.FI_ETIMEDOUT);
+            }
+            else if (!_traits.TellsRefusedWrites && Stopwatch.GetTimestamp() - route.RefusedSince > s_silence)
+            {
+                // What it has refused never ends and must not be waited for.
+                route.Peer.BytesInFlight = 0;
             }
         }
     }

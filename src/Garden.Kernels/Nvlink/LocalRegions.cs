@@ -91,14 +91,16 @@ internal sealed unsafe class LocalRegions : IDisposable
     }
 
     /// <summary>Worker: where a range of a region is for the device's stream.</summary>
-    public bool TryFind(ulong key, ulong address, long length, out nint source)
+    public bool TryFind(ulong key, ulong address, long length, out nint source, out bool isPinned)
     {
         ref Entry entry = ref _entries[key & Segment.IndexMask];
         source = (nint)address;
+        isPinned = false;
         if (key == 0 || Volatile.Read(ref entry.Key) != key)
             return false;
         ulong at = address - (ulong)entry.HostAddress;
         source = entry.Address + (nint)at;
+        isPinned = entry.Pinned is not null;
         return at <= (ulong)entry.Length && (ulong)length <= (ulong)entry.Length - at;
     }
 

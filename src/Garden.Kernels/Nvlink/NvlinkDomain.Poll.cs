@@ -34,7 +34,7 @@ internal sealed unsafe partial class NvlinkDomain
 
         if (status == FabricStatus.RouteDown && open is not null)
             NoteFailure(open);
-        _completions.Enqueue(new FabricCompletion { Kind = FabricCompletionKind.MessageSent, Status = status, Route = route, Context = context, Count = 1 });
+        _completions.Add(new FabricCompletion { Kind = FabricCompletionKind.MessageSent, Status = status, Route = route, Context = context, Count = 1 });
         WakePeers();
         return true;
     }
@@ -89,8 +89,9 @@ internal sealed unsafe partial class NvlinkDomain
         ulong done = _segment.Done;
         foreach (NvlinkRoute? route in _routes)
         {
-            if (route is null || !route.Pending.TryPeek(out PendingWrite write))
+            if (route is null || route.Pending.Count == 0)
                 continue;
+            ref PendingWrite write = ref route.Pending.First;
             isWaiting = true;
             if (write.Batch <= done && (write.Immediate == 0 || write.Status != FabricStatus.Ok || route.HasRoom))
                 return true;
@@ -120,6 +121,7 @@ internal sealed unsafe partial class NvlinkDomain
                 LetGo(route.Peer);
         }
 
+        Pump();
         if (_closing.Count != 0)
             CloseLinks();
         if (_segment.Done < _batch && now - _batchPosted > s_suspectTicks)
@@ -174,30 +176,15 @@ internal sealed unsafe partial class NvlinkDomain
 
     private int TakeArrivals(Span<FabricCompletion> completions) => _failed || completions.IsEmpty ? 0 : _arrivals.Take(completions);
 
-    /// <summary>Takes own completions; writes that succeeded under one context, one after the other, are one.</summary>
     private int TakeOwn(Span<FabricCompletion> completions)
     {
         int taken = 0;
-        while (_completions.TryPeek(out FabricCompletion next))
+        for (; taken < completions.Length && _completions.Count != 0; _completions.RemoveFirst())
         {
-            bool isWrite = next.Kind == FabricCompletionKind.Write;
-            if (isWrite && next.Status == FabricStatus.Ok && taken != 0)
-            {
-                ref FabricCompletion last = ref completions[taken - 1];
-                if (last.Kind == FabricCompletionKind.Write && last.Status == FabricStatus.Ok && last.Context == next.Context && last.Route == next.Route)
-                {
-                    last.Count++;
-                    _completions.Dequeue();
-                    _accepted--;
-                    continue;
-                }
-            }
-
-            if (taken == completions.Length)
-                break;
+            ref FabricCompletion next = ref _completions.First;
+            if (next.Kind == FabricCompletionKind.Write)
+                _accepted -= next.Count;
             completions[taken++] = next;
-            _completions.Dequeue();
-            _accepted -= isWrite ? 1 : 0;
         }
 
         return taken;

@@ -30,7 +30,7 @@ internal sealed unsafe partial class NvlinkDomain : IFabricDomain
     private readonly Dictionary<SharedMemoryName, NvlinkPeer> _peers = [];
     private readonly Queue<int> _freeRoutes = new();
     private readonly List<NvlinkRoute> _closing = [];
-    private readonly Queue<FabricCompletion> _completions = new();
+    private readonly Ring<FabricCompletion> _completions = new(1024);
     private NvlinkRoute?[] _routes = new NvlinkRoute?[8];
     private int _routeCount;
     private long _nextCheck;
@@ -68,7 +68,9 @@ internal sealed unsafe partial class NvlinkDomain : IFabricDomain
             Ordered = false,
             QueueDepth = options.QueueDepth,
             MaxMessageLength = Segment.MessageBytes,
+            MaxWriteLength = WriteStages.MostBytes,
         };
+        _waiting = new Ring<FabricWrite>(options.QueueDepth);
     }
 
     /// <inheritdoc/>
@@ -117,9 +119,9 @@ internal sealed unsafe partial class NvlinkDomain : IFabricDomain
     {
         if (FindRoute(route) is not { } open)
             return;
+        FlushWaiting(route);
         Advance(open);
-        while (open.Pending.TryDequeue(out PendingWrite write))
-            Report(open, in write, write.Status == FabricStatus.Ok ? FabricStatus.Flushed : write.Status);
+        EndPending(open, FabricStatus.Flushed, 0);
         _routes[route] = null;
         _freeRoutes.Enqueue(route);
         _arrivals.Attribute(open.Peer.Name, Array.Find(_routes, other => other?.Peer == open.Peer)?.Index ?? -1);
@@ -165,11 +167,13 @@ internal sealed unsafe partial class NvlinkDomain : IFabricDomain
         Volatile.Write(ref _segment.Header->Done, ulong.MaxValue);
         foreach (NvlinkRoute? route in _routes)
         {
-            while (route is not null && route.Pending.TryDequeue(out PendingWrite write))
-                Report(route, in write, FabricStatus.NicDown, code);
+            if (route is not null)
+                EndPending(route, FabricStatus.NicDown, code);
         }
 
-        _completions.Enqueue(new FabricCompletion { Kind = FabricCompletionKind.DomainFailed, Status = FabricStatus.NicDown, Route = -1, Count = 1, ProviderCode = code });
+        for (; _waiting.Count != 0; _waiting.RemoveFirst())
+            Report(_waiting.First.Route, _waiting.First.Context, FabricStatus.NicDown, code);
+        _completions.Add(new FabricCompletion { Kind = FabricCompletionKind.DomainFailed, Status = FabricStatus.NicDown, Route = -1, Count = 1, ProviderCode = code });
     }
 
     /// <inheritdoc/>
@@ -237,13 +241,33 @@ internal sealed unsafe partial class NvlinkDomain : IFabricDomain
         if (route.HasFailed || _failed)
             return;
         route.HasFailed = true;
-        _completions.Enqueue(new FabricCompletion { Kind = FabricCompletionKind.RouteFailed, Status = FabricStatus.RouteDown, Route = route.Index, Count = 1 });
+        _completions.Add(new FabricCompletion { Kind = FabricCompletionKind.RouteFailed, Status = FabricStatus.RouteDown, Route = route.Index, Count = 1 });
     }
 
-    private void Report(NvlinkRoute route, in PendingWrite write, FabricStatus status, int code = 0) => Report(route.Index, write.Context, status, code);
-
-    private void Report(int route, ulong context, FabricStatus status, int code = 0)
+    /// <summary>Reports what is pending as ended before its time, but for what has failed by itself.</summary>
+    private void EndPending(NvlinkRoute route, FabricStatus status, int code)
     {
-        _completions.Enqueue(new FabricCompletion { Kind = FabricCompletionKind.Write, Status = status, Route = route, Context = context, Count = 1, ProviderCode = code });
+        for (; route.Pending.Count != 0; route.Pending.RemoveFirst())
+        {
+            ref PendingWrite write = ref route.Pending.First;
+            bool isOk = write.Status == FabricStatus.Ok;
+            Report(route.Index, write.Context, isOk ? status : write.Status, isOk ? code : write.Code, write.Count);
+        }
+    }
+
+    /// <summary>Reports the end of writes, merged with the one before when both succeeded under one context.</summary>
+    private void Report(int route, ulong context, FabricStatus status, int code = 0, int count = 1)
+    {
+        if (status == FabricStatus.Ok && _completions.Count != 0)
+        {
+            ref FabricCompletion last = ref _completions.Last;
+            if (last.Kind == FabricCompletionKind.Write && last.Status == FabricStatus.Ok && last.Context == context && last.Route == route)
+            {
+                last.Count += count;
+                return;
+            }
+        }
+
+        _completions.Add(new FabricCompletion { Kind = FabricCompletionKind.Write, Status = status, Route = route, Context = context, Count = count, ProviderCode = code });
     }
 }

@@ -7,7 +7,7 @@ public sealed record NvlinkOptions
     public int Nics { get; init; } = 1;
 
     /// <summary>How many writes of a NIC may be posted and not yet completed, 16 to 65536.</summary>
-    public int QueueDepth { get; init; } = 1024;
+    public int QueueDepth { get; init; } = 4096;
 
     /// <summary>
     /// Writes of so many bytes and more are copied by a copy engine, shorter ones by a kernel together with what is posted with them.

@@ -75,16 +75,18 @@ internal sealed unsafe class NvlinkPeer : IDisposable
     }
 
     /// <summary>Where a range of one of its regions is for this NIC's device. The link's batch has been announced.</summary>
-    public bool TryFind(ulong key, ulong address, long length, out nint destination, out int code)
+    public bool TryFind(ulong key, ulong address, long length, out nint destination, out bool isPinned, out int code)
     {
         int index = (int)(key & Segment.IndexMask);
         code = 0;
         destination = 0;
+        isPinned = false;
         if (key == 0 || ((index >= _regions.Length || _regions[index].Key != key) && !TryOpen(index, key, out code)) || Volatile.Read(ref RowAt(index)->Key) != key)
             return false;
         ref Region region = ref _regions[index];
         ulong at = address - region.Base;
         destination = region.Address + (nint)at;
+        isPinned = region.IsPinned;
         return at <= (ulong)region.Length && (ulong)length <= (ulong)region.Length - at;
     }
 
@@ -149,6 +151,7 @@ internal sealed unsafe class NvlinkPeer : IDisposable
             return false;
         var region = new Region { Key = key, Base = row->Base, Length = row->Length, Address = (nint)row->Address };
         bool isShareable = row->IsShareable != 0, isHost = row->IsHost != 0;
+        region.IsPinned = isHost && _device.MemoryKind != MemoryKind.Host;
         // Safe: the row holds a handle of this size.
         byte[] handle = new ReadOnlySpan<byte>(row->Handle, IpcMemoryHandle.SizeInBytes).ToArray();
         Interlocked.MemoryBarrier();
@@ -229,6 +232,9 @@ internal sealed unsafe class NvlinkPeer : IDisposable
         public nint Address;
 
         public DeviceBuffer? Mapping;
+
+        /// <summary>True for host memory on a GPU.</summary>
+        public bool IsPinned;
 
         /// <summary>True when it counts among what this NIC has opened.</summary>
         public bool IsCounted;

@@ -24,7 +24,7 @@ internal sealed unsafe class NvlinkRoute
     public LinkRow* Link { get; }
 
     /// <summary>Writes in the order they were posted.</summary>
-    public Queue<PendingWrite> Pending { get; } = new(64);
+    public Ring<PendingWrite> Pending { get; } = new(64);
 
     /// <summary>The last batch that wrote over this route.</summary>
     public ulong Posted { get; set; }
@@ -38,17 +38,24 @@ internal sealed unsafe class NvlinkRoute
     /// <summary>True when the peer has room for an immediate, or is gone.</summary>
     public bool HasRoom => !IsUp || Link->Tail - Volatile.Read(ref Link->Head) < Segment.Immediates;
 
-    /// <summary>Tells the peer of an immediate; false when it has not read enough of the earlier ones.</summary>
-    public bool TryPublish(uint immediate)
+    /// <summary>Tells the peer of the same immediate so many times, or as often as it has room for, and returns how often that is.</summary>
+    public int Publish(uint immediate, int count)
     {
         ulong tail = Link->Tail;
-        if (tail - _head >= Segment.Immediates && tail - (_head = Volatile.Read(ref Link->Head)) >= Segment.Immediates)
-            return false;
-        // Safe: masked to the ring's length.
-        Link->Immediate[tail % Segment.Immediates] = immediate;
-        Volatile.Write(ref Link->Tail, tail + 1);
+        if (tail - _head + (ulong)count > Segment.Immediates)
+            _head = Volatile.Read(ref Link->Head);
+        count = (int)Math.Min((ulong)count, Segment.Immediates - Math.Min(Segment.Immediates, tail - _head));
+        for (int i = 0; i < count; i++)
+        {
+            // Safe: masked to the ring's length.
+            Link->Immediate[tail++ % Segment.Immediates] = immediate;
+        }
+
+        if (count == 0)
+            return 0;
+        Volatile.Write(ref Link->Tail, tail);
         Peer.WakePending = true;
-        return true;
+        return count;
     }
 
     /// <summary>Gives the peer a message; false when the slot whose turn it is has not come back.</summary>
@@ -74,7 +81,7 @@ internal sealed unsafe class NvlinkRoute
     }
 }
 
-/// <summary>A write that was accepted and not reported.</summary>
+/// <summary>Writes that were posted and not reported, one after the other and all alike.</summary>
 internal struct PendingWrite
 {
     public ulong Context;
@@ -87,4 +94,6 @@ internal struct PendingWrite
     public int Code;
 
     public FabricStatus Status;
+
+    public int Count;
 }

@@ -1,19 +1,18 @@
-using Garden.Fabric;
-
 namespace Garden.Kernels.Nvlink;
 
 /// <summary>Lists for the short writes of a batch each; a list is used again when its batch has landed.</summary>
 internal sealed class WriteStages : IDisposable
 {
-    /// <summary>A kernel's launch and end take some µs, so this many batches under way keep the device busy.</summary>
-    private const int Count = 16;
+    /// <summary>The longest write in bytes: whatever its memory is, it fits a list. A multiple of the units writes are split by.</summary>
+    public const long MostBytes = (Pieces - 4L) * DeviceWriteList.PieceBytes;
 
-    /// <summary>Room for 60 writes of the longest kind.</summary>
-    private const int Pieces = 4096;
+    /// <summary>Batches under way at once, and one more that is made meanwhile.</summary>
+    private const int Count = NvlinkDomain.MostBatches + 1;
+
+    private const int Pieces = 8192;
 
     private readonly DeviceKernel<ExecuteWritesArgs> _kernel;
     private readonly DeviceWriteList[] _lists = new DeviceWriteList[Count];
-    private readonly ulong[] _batches = new ulong[Count];
     private int _next;
 
     public WriteStages(KernelDevice device)
@@ -31,35 +30,18 @@ internal sealed class WriteStages : IDisposable
         }
     }
 
-    /// <summary>How many leading writes fit one list.</summary>
-    public static int Fit(ReadOnlySpan<FabricWrite> writes, int copyEngineBytes)
-    {
-        long pieces = 0;
-        for (int i = 0; i < writes.Length; i++)
-        {
-            long length = writes[i].Length;
-            if (length > 0 && length < copyEngineBytes && (pieces += (length / DeviceWriteList.PieceBytes) + 2) > Pieces)
-                return i;
-        }
+    /// <summary>True when a write still fits a list; one that is longer than any may be needs no room, because it is refused.</summary>
+    public static bool Fits(DeviceWriteList list, long length) => length is <= 0 or > MostBytes || list.Count + (length / DeviceWriteList.PieceBytes) + 2 <= Pieces;
 
-        return writes.Length;
-    }
-
-    /// <summary>An empty list, null while all are under way.</summary>
-    public DeviceWriteList? TryTake(ulong done)
+    /// <summary>An empty list. No more than <see cref="NvlinkDomain.MostBatches"/> others are under way.</summary>
+    public DeviceWriteList Take()
     {
-        if (_batches[_next] > done)
-            return null;
         _lists[_next].Clear();
         return _lists[_next];
     }
 
-    /// <summary>The list taken last goes with a batch.</summary>
-    public void Use(ulong batch)
-    {
-        _batches[_next] = batch;
-        _next = (_next + 1) % Count;
-    }
+    /// <summary>The list taken last is under way.</summary>
+    public void Use() => _next = (_next + 1) % Count;
 
     public void Dispose()
     {

@@ -44,9 +44,9 @@ public sealed class ExchangeModel<TRouting>
 
     private void Send(int source)
     {
-        int[] topK = _topK[source], rows = new int[_group.Ranks], selections = new int[TRouting.Experts];
+        int[] topK = _topK[source], rows = new int[_group.Ranks], selections = new int[TRouting.Experts], ordinals = new int[topK.Length];
         int[] slots = _slots[source] = new int[topK.Length], combineRows = _combineRows[source] = new int[_group.Ranks];
-        int total = ExpertDispatch.Count<TRouting>(_group, topK, rows, selections, slots);
+        int total = ExpertDispatch.Count<TRouting>(_group, topK, rows, selections, slots, ordinals);
         Assert.Equal(total, ExpertDispatch.CombineRows(rows, combineRows));
         Assert.True(total <= ExpertBuffers.CombineRows<TRouting>(_group.Ranks, _group.Tokens));
         for (int expert = 0; expert < TRouting.Experts; expert++)
@@ -64,7 +64,7 @@ public sealed class ExchangeModel<TRouting>
             {
                 row.AsSpan().Clear();
                 MemoryMarshal.Write(row, (source, tokens[slot]));
-                ExpertDispatch.WriteSelections<TRouting>(_group, rank, topK.AsSpan(tokens[slot] * K, K), weights, row);
+                ExpertDispatch.WriteSelections<TRouting>(_group, rank, topK.AsSpan(tokens[slot] * K, K), ordinals.AsSpan(tokens[slot] * K, K), weights, row);
                 Put(_regions[rank], ExpertBuffers.RowOffset<TRouting>(_group, _epoch, source, slot), row);
             }
         }
@@ -136,7 +136,7 @@ public sealed class ExchangeModel<TRouting>
                     continue;
                 }
 
-                Assert.Equal(chosen, experts[selections[i]]);
+                Assert.Equal(chosen, experts[ExpertSelection.Expert(selections[i])]);
                 Assert.Null(output[inverse[i]]);
                 output[inverse[i]] = (source, token, i % K);
             }

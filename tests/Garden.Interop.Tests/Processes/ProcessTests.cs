@@ -16,9 +16,15 @@ public abstract class ProcessTests(ITestOutputHelper output)
     /// <summary>Three heartbeats, and what a machine with more processes than cores needs besides.</summary>
     private static readonly TimeSpan s_noticed = (3 * HostEngines.Heartbeat) + TimeSpan.FromSeconds(10);
 
-    private static int KillPoints => int.Parse(Environment.GetEnvironmentVariable("GARDEN_KILL_POINTS") ?? "20", CultureInfo.InvariantCulture);
+    private int KillPoints => int.Parse(Environment.GetEnvironmentVariable("GARDEN_KILL_POINTS") ?? $"{DefaultKillPoints}", CultureInfo.InvariantCulture);
 
     protected abstract string Fabric { get; }
+
+    /// <summary>Fewer where a process takes long to start.</summary>
+    protected virtual int DefaultKillPoints => 20;
+
+    /// <summary>Skips the test when the fabric is not here.</summary>
+    protected virtual void RequireFabric() => Backends.Require(Fabric, LibfabricLibrary.IsPresent, LibfabricLibrary.InstallLine);
 
     [Fact]
     public async Task H2_the_decoder_names_a_killed_prefiller_leaks_that_requests_pages_only_and_is_served_by_the_next_one()
@@ -157,7 +163,7 @@ public abstract class ProcessTests(ITestOutputHelper output)
 
     private TransferEngine Open()
     {
-        Backends.Require(Fabric, LibfabricLibrary.IsPresent, LibfabricLibrary.InstallLine);
+        RequireFabric();
         return HostEngines.Build(Fabric);
     }
 

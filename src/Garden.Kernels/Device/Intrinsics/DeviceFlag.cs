@@ -101,6 +101,19 @@ public static unsafe class DeviceFlag
             Atomic.Add(ref *(uint*)address, value);
     }
 
+    /// <summary>Adds to 4 bytes of this GPU's memory and returns what was there: what everybody who added before did is visible, and what this thread did is visible to who adds later.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint AddAcquireReleaseGpu(ulong address, uint value)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            CudaAsm.Emit("atom.acq_rel.gpu.global.add.u32 %0, [%1], %2;", out uint before, address, value);
+            return before;
+        }
+
+        return Atomic.Add(ref *(uint*)address, value);
+    }
+
     /// <summary>Orders everything this thread did before and does after, for threads of this GPU.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void FenceGpu()

@@ -1,0 +1,233 @@
+using Garden.Experts;
+
+namespace Garden.Kernels.Experts;
+
+/// <summary>
+/// The network of one rank: carries what its kernels stage to ranks of other nodes, and their arrivals to its kernels. The engine's
+/// worker reacts to the value a kernel raises when it has ended: one write for each destination rank, with one immediate, which the
+/// receiver counts. The device is not held while rows travel.
+/// </summary>
+/// <remarks>
+/// Immediates are numbers, [what][source rank]: rows arrived, rows taken, results arrived, results taken; the count since the ranks were
+/// connected is the round. A receiver learns of nothing else, so the order of writes does not matter.
+/// </remarks>
+/// <typeparam name="TRouting">A struct with <see cref="ExpertRoutingAttribute"/>.</typeparam>
+public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
+    where TRouting : unmanaged, IExpertRouting<TRouting>
+{
+    private readonly ExpertRank<TRouting> _rank;
+    private readonly TransferEngine _engine;
+    private readonly ExpertExchangeOptions _options;
+    private readonly List<BufferRegistration> _registrations = [];
+    private readonly List<ProgressWatcher> _watchers = [];
+    private readonly List<MappedBuffer> _mappedValues = [];
+    private readonly ImmCounter?[] _counters;
+    private readonly ExpertPeerLink?[] _links;
+    private readonly ScatterTarget[] _targets;
+    private readonly MemoryRegion _window;
+    private readonly MemoryRegion _combine;
+    private readonly MemoryRegion _rowStaging;
+    private readonly MemoryRegion _resultStaging;
+    private readonly IDisposable _failures;
+    private readonly object _arrival = new();
+    private bool _disposed;
+
+    /// <summary>Registers the rank's memory with the engine. The group has ranks on other nodes.</summary>
+    /// <exception cref="PlanException">All ranks are on one node: nothing is staged.</exception>
+    /// <exception cref="FabricException">The fabric cannot reach the device's memory; the message says which it can.</exception>
+    public ExpertExchange(ExpertRank<TRouting> rank, TransferEngine engine, ExpertExchangeOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(rank);
+        ArgumentNullException.ThrowIfNull(engine);
+        _options = options ?? new ExpertExchangeOptions();
+        _options.Validate(rank.Group.Ranks);
+        if (rank.Memory.DispatchStaging is not { } rows || rank.Memory.CombineStaging is not { } results)
+            throw new PlanException($"The group ({rank.Group}) is one node: its ranks are connected with ExpertRank.Connect and need no network.");
+        (_rank, _engine) = (rank, engine);
+        _counters = new ImmCounter?[4 * rank.Group.Ranks];
+        _links = new ExpertPeerLink?[rank.Group.Ranks];
+        _targets = new ScatterTarget[rank.Group.Ranks];
+        _window = Register(rank.Window);
+        _combine = Register(rank.CombineRegion);
+        _rowStaging = Register(rows);
+        _resultStaging = Register(results);
+        rank.SetProgress(Watch(PostRows), Watch(PostRowsTaken), Watch(PostResults), Watch(PostResultsTaken));
+        if (rank.Device is CpuDevice)
+            rank.Launched = WakeWorker;
+        _failures = engine.OnPeerFailed(OnPeerFailed);
+    }
+
+    /// <summary>What the other nodes' ranks connect to.</summary>
+    public ExpertAddress Address => new(_rank.Rank, TRouting.RoutingHash, _rank.Group, _engine.Devices[_options.EngineDevice].Address, _window.Export(), _combine.Export());
+
+    /// <summary>Connects the ranks of other nodes; every rank does so before the first round.</summary>
+    /// <exception cref="PlanException">A rank has another routing or group; the message has both values.</exception>
+    /// <exception cref="PeerFailedException">A rank did not answer in time.</exception>
+    public async ValueTask ConnectAsync(IEnumerable<ExpertAddress> ranks, TimeSpan? deadline = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(ranks);
+        foreach (ExpertAddress address in ranks)
+        {
+            if (address.Rank / _rank.Group.RanksPerNode == _rank.Rank / _rank.Group.RanksPerNode)
+                continue;
+            if (address.RoutingHash != TRouting.RoutingHash || address.Group != _rank.Group)
+                throw new PlanException($"Rank {address.Rank} has routing {address.RoutingHash:x16} and group ({address.Group}), rank {_rank.Rank} has {TRouting.RoutingHash:x16} and ({_rank.Group}); all ranks need the same.");
+            Peer peer = await _engine.ConnectAsync(address.Engine, deadline, _options.EngineDevice, cancellationToken).ConfigureAwait(false);
+            Link(address.Rank, new ExpertPeerLink(peer, peer.Import(address.Window), peer.Import(address.Combine)));
+        }
+    }
+
+    /// <summary>
+    /// Waits on the calling thread until the rows of the round are here from all ranks of other nodes and they have taken the results of
+    /// the round before, so that neither the receiving kernel nor the one that sends results need wait.
+    /// </summary>
+    /// <param name="epoch">The round.</param>
+    /// <param name="deadline">How long to wait.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="ExpertTimeoutException">Some did not come in time, or have failed; the message names them and their experts.</exception>
+    public void WaitForRows(uint epoch, TimeSpan deadline, CancellationToken cancellationToken = default) => Wait(ExpertPhase.DispatchReceive, epoch, deadline, cancellationToken);
+
+    /// <summary>The same for the results of the round, and for the rows that were sent in it.</summary>
+    /// <inheritdoc cref="WaitForRows"/>
+    public void WaitForResults(uint epoch, TimeSpan deadline, CancellationToken cancellationToken = default) => Wait(ExpertPhase.CombineReceive, epoch, deadline, cancellationToken);
+
+    /// <summary>Ends the exchange: running writes are waited for, then the memory is unregistered. Dispose it before the rank and the engine.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_disposed)
+            return;
+        _disposed = true;
+        _failures.Dispose();
+        _rank.SetProgress(0, 0, 0, 0);
+        _rank.Launched = null;
+        foreach (ProgressWatcher watcher in _watchers)
+            watcher.Dispose();
+        foreach (MappedBuffer value in _mappedValues)
+            value.Dispose();
+        foreach (ImmCounter? counter in _counters)
+            counter?.OnCount(null);
+        foreach (ExpertPeerLink? link in _links)
+            link?.Dispose();
+        foreach (BufferRegistration registration in _registrations)
+            await registration.DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>What the sending kernel raises.</summary>
+    internal ProgressWatcher RowsStaged => _watchers[0];
+
+    /// <summary>[rank] <see cref="ExpertPost"/>, where kernels say what is staged.</summary>
+    internal unsafe nint Posts => (nint)(_rank.Memory.Mapped.Pointer + ExpertRankMemory.PostsOffset(_rank.Group.Ranks));
+
+    private MemoryRegion Register(DeviceBuffer buffer)
+    {
+        BufferRegistration registration = buffer.RegisterWith(_engine, _options.EngineDevice);
+        _registrations.Add(registration);
+        return registration.Region;
+    }
+
+    /// <summary>A value that the device raises; its address for kernels.</summary>
+    private nint Watch(Func<uint, bool> post)
+    {
+        ProgressWatcher watcher = _engine.AllocateProgressWatcher((handled, reached) => post((uint)reached) ? reached : handled, _options.EngineDevice);
+        _watchers.Add(watcher);
+        MappedBuffer value = _rank.Device.MapHost(watcher.Address, sizeof(ulong));
+        _mappedValues.Add(value);
+        // A launch on the CPU accelerator has ended when it returns, so a signal can wake the worker instead.
+        if (_rank.Device is not CpuDevice)
+            watcher.ArmForDevice();
+        return value.DeviceAddress;
+    }
+
+    private void WakeWorker()
+    {
+        foreach (ProgressWatcher watcher in _watchers)
+            watcher.Signal(0);
+    }
+
+    private void Link(int rank, ExpertPeerLink link)
+    {
+        for (uint what = 0; what < 4; what++)
+        {
+            int index = (int)(what * (uint)_rank.Group.Ranks) + rank;
+            ImmCounter counter = _counters[index] = _engine.GetCounter(_options.FirstNumber + (uint)index);
+            nint word = Word(rank, what);
+            // Rounds begin at 1, and so does the count: numbers count from the engine's first immediate.
+            counter.OnCount(count => Arrived(word, (uint)count));
+        }
+
+        _links[rank] = link;
+        _rank.ConnectStaged(rank);
+    }
+
+    private void Arrived(nint word, uint count)
+    {
+        Store(word, count);
+        lock (_arrival)
+            Monitor.PulseAll(_arrival);
+    }
+
+    private void OnPeerFailed(Peer peer, PeerFailedException failure)
+    {
+        lock (_arrival)
+            Monitor.PulseAll(_arrival);
+    }
+
+    private void Wait(ExpertPhase phase, uint epoch, TimeSpan deadline, CancellationToken cancellationToken)
+    {
+        long until = Environment.TickCount64 + (long)Math.Ceiling(deadline.TotalMilliseconds);
+        using CancellationTokenRegistration wake = cancellationToken.UnsafeRegister(static state => Pulse(state!), _arrival);
+        lock (_arrival)
+        {
+            while (true)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                bool waiting = false, failed = false;
+                for (int rank = 0; rank < _links.Length; rank++)
+                {
+                    if (!IsMissing(rank, phase, epoch))
+                        continue;
+                    bool gone = _links[rank]!.Peer.Failure is not null;
+                    failed |= gone;
+                    waiting |= !gone;
+                }
+
+                long left = until - Environment.TickCount64;
+                if (waiting && left > 0)
+                {
+                    Monitor.Wait(_arrival, (int)Math.Min(left, int.MaxValue));
+                    continue;
+                }
+
+                if (waiting || failed)
+                    throw new ExpertTimeoutException([.. Enumerable.Range(0, _links.Length).Where(rank => IsMissing(rank, phase, epoch)).Select(rank => _rank.Missing(rank, phase, epoch))]);
+                return;
+            }
+        }
+
+        static void Pulse(object arrival)
+        {
+            lock (arrival)
+                Monitor.PulseAll(arrival);
+        }
+    }
+
+    private bool IsMissing(int rank, ExpertPhase phase, uint epoch)
+    {
+        if (_links[rank] is null || _rank.IsMasked(rank))
+            return false;
+        return phase == ExpertPhase.DispatchReceive
+            ? IsBehind(rank, ExpertWait.DispatchArrived, epoch) || IsBehind(rank, ExpertWait.CombineConsumed, epoch - 1)
+            : IsBehind(rank, ExpertWait.CombineArrived, epoch) || IsBehind(rank, ExpertWait.DispatchConsumed, epoch);
+    }
+
+    private bool IsBehind(int rank, uint what, uint epoch) => (int)(Load(Word(rank, what / sizeof(uint))) - epoch) < 0;
+
+    /// <summary>A peer's counter in mapped memory: what it tells about a rank of another node.</summary>
+    private unsafe nint Word(int rank, uint what) =>
+        // Safe: the mapped memory has four counters for every rank.
+        (nint)(_rank.Memory.Mapped.Pointer + ExpertRankMemory.RemoteCountersOffset(_rank.Group.Ranks) + ((long)rank * ExpertPeerCounters.SizeInBytes) + (what * sizeof(uint)));
+
+    private static unsafe uint Load(nint word) => Volatile.Read(ref *(uint*)word);
+
+    private static unsafe void Store(nint word, uint count) => Volatile.Write(ref *(uint*)word, count);
+}

@@ -1,0 +1,59 @@
+using Garden.Experts;
+
+namespace Garden.Kernels.Experts;
+
+/// <summary>The four kernels of a routing, loaded on one device. Its constants are constants in their code. All ranks on the device share them.</summary>
+/// <typeparam name="TRouting">A struct with <see cref="ExpertRoutingAttribute"/>.</typeparam>
+public sealed class ExpertKernels<TRouting> : IDisposable
+    where TRouting : unmanaged, IExpertRouting<TRouting>
+{
+    private readonly DeviceKernel<ExpertKernelArgs> _sendCopied;
+    private readonly DeviceKernel<ExpertKernelArgs>? _sendQuantized;
+
+    /// <summary>Compiles and loads the kernels.</summary>
+    /// <exception cref="PlanException">The routing's scale block is not one the kernels quantise with.</exception>
+    /// <exception cref="KernelCompilationException">They could not be compiled.</exception>
+    public ExpertKernels(KernelDevice device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        bool quantizes = TRouting.Element == ExpertElement.Float8E4M3;
+        if (quantizes && TRouting.ScaleBlock % 16 != 0)
+            throw new PlanException($"{typeof(TRouting).Name} has blocks of {TRouting.ScaleBlock} elements; the kernels move 16 at a time: make ScaleBlock a multiple of 16.");
+        Device = device;
+        _sendCopied = device.Load<ExpertKernelArgs>(DispatchSend<TRouting, CopiedRows<TRouting>>.Run);
+        _sendQuantized = quantizes ? device.Load<ExpertKernelArgs>(DispatchSend<TRouting, QuantizedRows<TRouting>>.Run) : null;
+        DispatchReceive = device.Load<ExpertKernelArgs>(DispatchReceive<TRouting>.Run);
+        CombineSend = device.Load<ExpertKernelArgs>(CombineSend<TRouting>.Run);
+        CombineReceive = device.Load<ExpertKernelArgs>(CombineReceive<TRouting>.Run);
+        SetWord = device.Load<SetWordArgs>(Experts.SetWord.Run);
+    }
+
+    /// <summary>The device.</summary>
+    public KernelDevice Device { get; }
+
+    /// <summary>What a thread of each kernel needs, by name.</summary>
+    public IEnumerable<(string Name, KernelResources Resources)> Resources =>
+        new[] { _sendCopied, _sendQuantized, DispatchReceive, CombineSend, CombineReceive }.OfType<DeviceKernel<ExpertKernelArgs>>().Select(static kernel => (kernel.Name, kernel.Resources));
+
+    internal DeviceKernel<ExpertKernelArgs> DispatchReceive { get; }
+
+    internal DeviceKernel<ExpertKernelArgs> CombineSend { get; }
+
+    internal DeviceKernel<ExpertKernelArgs> CombineReceive { get; }
+
+    internal DeviceKernel<SetWordArgs> SetWord { get; }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _sendCopied.Dispose();
+        _sendQuantized?.Dispose();
+        DispatchReceive.Dispose();
+        CombineSend.Dispose();
+        CombineReceive.Dispose();
+        SetWord.Dispose();
+    }
+
+    /// <summary>The sending kernel for activations that are quantised on the way, or for those of the wire's type.</summary>
+    internal DeviceKernel<ExpertKernelArgs> DispatchSend(bool quantize) => quantize ? _sendQuantized! : _sendCopied;
+}

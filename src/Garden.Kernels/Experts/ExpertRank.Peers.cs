@@ -1,0 +1,175 @@
+using System.Runtime.InteropServices;
+using Garden.Experts;
+
+namespace Garden.Kernels.Experts;
+
+/// <content>Which ranks take part. Everything here is called between rounds, when no kernel of this rank is on a stream.</content>
+public sealed partial class ExpertRank<TRouting>
+{
+    /// <summary>Connects a rank whose memory this rank's device reaches: rows are written there directly, flags are the only handshake.</summary>
+    /// <exception cref="PlanException">The rank is outside the group, or an address is 0.</exception>
+    public void Connect(int peer, ExpertRankAddresses addresses)
+    {
+        RequireRank(peer);
+        if (addresses.Window == 0 || addresses.Combine == 0)
+            throw new PlanException($"Rank {peer} has no address; pass what its Addresses gave, or what mapping its Window and CombineRegion gave.");
+        _peers[peer] = new ExpertPeerEntry
+        {
+            Dispatch = (ulong)addresses.Window + ((ulong)Rank * _arguments.SlotBytes),
+            Combine = (ulong)addresses.Combine,
+            Incoming = (ulong)Counters(_memory.Window.Address, peer),
+            Outgoing = (ulong)Counters(addresses.Window, Rank),
+        };
+        _connected[peer] = true;
+        WritePeers();
+    }
+
+    /// <summary>
+    /// Goes on without a rank: nothing is sent to it, awaited from it or read from its slot. Choices of its experts are dropped and
+    /// counted (<see cref="ReadReport"/>). Ranks may mask at different rounds; who has not yet, waits for it once more.
+    /// </summary>
+    /// <param name="peer">The rank.</param>
+    /// <param name="isGone">
+    /// True when nothing of it can still be on its way: its process has ended, or its fabric has fenced it. Otherwise its late results
+    /// may land in the combine area of the round it missed, and rounds use the other area from then on.
+    /// </param>
+    /// <exception cref="PlanException">The rank is outside the group, or is this one.</exception>
+    /// <exception cref="InvalidOperationException">Late results may land in both areas; make the ranks anew.</exception>
+    public void Mask(int peer, bool isGone)
+    {
+        RequireRank(peer);
+        if (peer == Rank)
+            throw new PlanException($"Rank {peer} cannot mask itself.");
+        if (_peers[peer].IsMasked == 0 && !isGone)
+            LeaveArea(peer);
+        _peers[peer].IsMasked = 1;
+        _connected[peer] = true;
+        WritePeers();
+    }
+
+    /// <summary>Takes a rank (back) in from the round that begins next: all ranks do so, and the new one joins, before any begins it.</summary>
+    /// <param name="peer">The rank.</param>
+    /// <param name="addresses">Where its memory is now.</param>
+    /// <param name="isDrained">True when nothing of the rank's earlier life can still land: both combine areas are used again.</param>
+    public void Admit(int peer, ExpertRankAddresses addresses, bool isDrained)
+    {
+        RequireRank(peer);
+        SetCounters(peer, Epoch - 1);
+        if (isDrained)
+            WriteState(nameof(ExpertRoundState.CombineArea), 0);
+        Connect(peer, addresses);
+    }
+
+    /// <summary>Begins this rank, connected already, at a round of the others instead of at the first.</summary>
+    /// <param name="epoch">The round the others begin next (<see cref="Epoch"/>).</param>
+    public void Join(uint epoch)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(epoch);
+        for (int peer = 0; peer < Group.Ranks; peer++)
+            SetCounters(peer, epoch - 1);
+        WriteEpoch(epoch);
+    }
+
+    /// <summary>What the last round dropped. Call it when the round's kernels have ended.</summary>
+    /// <exception cref="ExpertTimeoutException">A rank did not come in the round; the message names it and its experts.</exception>
+    /// <exception cref="PlanException">A rank sent a line that cannot be: it has another routing or group.</exception>
+    public ExpertRoundReport ReadReport()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ExpertRoundReport report = Report;
+        if (report.BadLineEpoch != 0 && report.BadLineEpoch == report.Epoch)
+            throw new PlanException($"Rank {report.BadLineRank} sent a line of another round or with more than {Group.Tokens} rows in round {report.Epoch}; check that all ranks have routing hash {TRouting.RoutingHash:x16} and {Group}.");
+        List<ExpertMissing>? missing = null;
+        for (int phase = 0; phase < ExpertKernelArgs.Phases; phase++)
+        {
+            for (int rank = 0; rank < Group.Ranks; rank++)
+            {
+                if (MissingEpoch(phase, rank) == report.Epoch)
+                    (missing ??= []).Add(Missing(rank, (ExpertPhase)phase, report.Epoch));
+            }
+        }
+
+        return missing is null ? report : throw new ExpertTimeoutException(missing);
+    }
+
+    internal ExpertMissing Missing(int rank, ExpertPhase phase, uint epoch) =>
+        new(rank, ExpertPlacement.FirstExpert<TRouting>(Group.Ranks, rank), ExpertPlacement.LocalExperts<TRouting>(Group.Ranks, rank), phase, epoch);
+
+    /// <summary>Connects a rank of another node: rows are staged, flags come through mapped host memory.</summary>
+    internal void ConnectStaged(int peer)
+    {
+        RequireRank(peer);
+        if (peer / Group.RanksPerNode == Rank / Group.RanksPerNode)
+            throw new PlanException($"Ranks {Rank} and {peer} are on one node of {Group.RanksPerNode}, which has no staging; connect them directly, or make the group with fewer ranks a node.");
+        int node = Rank / Group.RanksPerNode * Group.RanksPerNode;
+        int index = peer < node ? peer : peer - Math.Min(Group.RanksPerNode, Group.Ranks - node);
+        _peers[peer] = new ExpertPeerEntry
+        {
+            Dispatch = (ulong)_memory.DispatchStaging!.Address,
+            Combine = (ulong)_memory.CombineStaging!.Address + ((ulong)index * StagedCombineBytes),
+            Incoming = (ulong)_memory.Mapped.DeviceAddress + (ulong)ExpertRankMemory.RemoteCountersOffset(Group.Ranks) + ((ulong)peer * ExpertPeerCounters.SizeInBytes),
+            IsStaged = 1,
+        };
+        _connected[peer] = true;
+        WritePeers();
+    }
+
+    /// <summary>Bytes of the part of the combine staging that one rank has.</summary>
+    internal ulong StagedCombineBytes => (ulong)Group.Tokens * (ulong)TRouting.CombineRowBytes;
+
+    /// <summary>Where a rank's results lie in the combine staging.</summary>
+    internal long StagedCombineOffset(int peer) => (long)(_peers[peer].Combine - (ulong)_memory.CombineStaging!.Address);
+
+    internal bool IsMasked(int peer) => _peers[peer].IsMasked != 0;
+
+    /// <summary>Gives kernels the values they raise when they have ended.</summary>
+    internal void SetProgress(nint dispatchSent, nint dispatchReceived, nint combineSent, nint combineReceived) =>
+        (_arguments.DispatchSent, _arguments.DispatchReceived, _arguments.CombineSent, _arguments.CombineReceived) =
+            ((ulong)dispatchSent, (ulong)dispatchReceived, (ulong)combineSent, (ulong)combineReceived);
+
+    // Safe: the report is at the begin of the mapped memory, the words behind it.
+    private unsafe ExpertRoundReport Report => *(ExpertRoundReport*)_memory.Mapped.Pointer;
+
+    private unsafe uint MissingEpoch(int phase, int rank) => ((uint*)(_memory.Mapped.Pointer + ExpertRankMemory.MissingOffset))[(phase * Group.Ranks) + rank];
+
+    private nint Counters(nint window, int peer) => window + (nint)_memory.CountersOffset + (nint)ExpertBuffers.CounterOffset(peer);
+
+    /// <summary>Rounds that the rank was promised a place for results in, and did not return them: their area is left.</summary>
+    private unsafe void LeaveArea(int peer)
+    {
+        Span<byte> bytes = stackalloc byte[ExpertRoundState.SizeInBytes];
+        _memory.State.Read(bytes);
+        ExpertRoundState state = MemoryMarshal.Read<ExpertRoundState>(bytes);
+        var counters = default(ExpertPeerCounters);
+        if (_peers[peer].IsStaged == 0)
+            _memory.Window.Read(new Span<byte>(&counters, sizeof(ExpertPeerCounters)), _memory.CountersOffset + ExpertBuffers.CounterOffset(peer));
+        else
+            counters = *(ExpertPeerCounters*)(_memory.Mapped.Pointer + ExpertRankMemory.RemoteCountersOffset(Group.Ranks) + ((long)peer * ExpertPeerCounters.SizeInBytes));
+        uint owed = state.Epoch - 1 - counters.CombineArrived;
+        if (owed == 0)
+            return;
+        if (owed > 1 || state.CombineArea != 0)
+            throw new InvalidOperationException($"Rank {peer} owes the results of {owed} rounds {(state.CombineArea != 0 ? "and one area is given up already" : "")}: late stores may land in both areas of the combine region. Make the ranks anew, or mask it as gone once its process has ended.");
+        uint late = (state.Epoch - 1) & 1;
+        WriteState(nameof(ExpertRoundState.CombineArea), 2 - late);
+    }
+
+    private unsafe void SetCounters(int peer, uint epoch)
+    {
+        var counters = new ExpertPeerCounters { DispatchArrived = epoch, DispatchConsumed = epoch, CombineArrived = epoch, CombineConsumed = epoch };
+        _memory.Window.Write(new ReadOnlySpan<byte>(&counters, sizeof(ExpertPeerCounters)), _memory.CountersOffset + ExpertBuffers.CounterOffset(peer));
+    }
+
+    private void WriteEpoch(uint epoch) => WriteState(nameof(ExpertRoundState.Epoch), epoch);
+
+    private void WriteState(string field, uint value) => _memory.State.Write(BitConverter.GetBytes(value), Marshal.OffsetOf<ExpertRoundState>(field));
+
+    private void WritePeers() => _memory.Peers.Write(MemoryMarshal.AsBytes(_peers.AsSpan()));
+
+    private void RequireRank(int peer)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if ((uint)peer >= (uint)Group.Ranks)
+            throw new PlanException($"Rank {peer} is outside [0, {Group.Ranks}).");
+    }
+}

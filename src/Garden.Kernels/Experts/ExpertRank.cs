@@ -1,0 +1,238 @@
+using System.Runtime.InteropServices;
+using Garden.Experts;
+
+namespace Garden.Kernels.Experts;
+
+/// <summary>
+/// One rank of a group of experts: its memory and the kernels of its rounds. A round is <see cref="DispatchSend"/>,
+/// <see cref="DispatchReceive"/>, <see cref="CombineSend"/>, <see cref="CombineReceive"/>, in this order on one stream (or ordered by
+/// events), each launchable by itself, so that other work runs while rows travel; all may be captured in a graph. Two rounds that
+/// are to overlap take two of these.
+/// </summary>
+/// <remarks>
+/// Ranks of one node are connected by <see cref="Connect"/> with memory that the device reaches; an <see cref="ExpertExchange{TRouting}"/>
+/// connects those of other nodes. One thread at a time. Launches allocate nothing on a CUDA device.
+/// </remarks>
+/// <typeparam name="TRouting">A struct with <see cref="ExpertRoutingAttribute"/>.</typeparam>
+public sealed partial class ExpertRank<TRouting> : IDisposable
+    where TRouting : unmanaged, IExpertRouting<TRouting>
+{
+    private readonly ExpertKernels<TRouting> _kernels;
+    private readonly ExpertRankMemory _memory;
+    private readonly ExpertPeerEntry[] _peers;
+    private readonly bool[] _connected;
+    private ExpertKernelArgs _arguments;
+    private bool _disposed;
+
+    /// <summary>Allocates the memory of one rank; other ranks are unknown until they are connected.</summary>
+    /// <exception cref="PlanException">The rank is outside the group.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of range.</exception>
+    /// <exception cref="CudaException">The device has not enough memory.</exception>
+    public ExpertRank(ExpertKernels<TRouting> kernels, in ExpertGroup group, int rank, ExpertRankOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(kernels);
+        if ((uint)rank >= (uint)group.Ranks)
+            throw new PlanException($"Rank {rank} is outside [0, {group.Ranks}).");
+        Options = options ?? new ExpertRankOptions();
+        Options.Validate(kernels.Device);
+        _kernels = kernels;
+        Group = group;
+        Rank = rank;
+        _peers = new ExpertPeerEntry[group.Ranks];
+        _connected = new bool[group.Ranks];
+        _memory = ExpertRankMemory.Allocate<TRouting>(kernels.Device, group);
+        _arguments = Arguments();
+        Shapes = ExpertShapes.Of(kernels, group, Options, _arguments.CounterCopies);
+        for (int peer = 0; peer < _peers.Length; peer++)
+            _peers[peer].IsMasked = 1;
+        WriteEpoch(1);
+        Connect(rank, Addresses);
+    }
+
+    /// <summary>The ranks.</summary>
+    public ExpertGroup Group { get; }
+
+    /// <summary>This rank.</summary>
+    public int Rank { get; }
+
+    /// <summary>How its kernels run.</summary>
+    public ExpertRankOptions Options { get; }
+
+    /// <summary>The device.</summary>
+    public KernelDevice Device => _kernels.Device;
+
+    /// <summary>What other ranks of this process write into; a device that reaches it may be another one.</summary>
+    public ExpertRankAddresses Addresses => new(_memory.Window.Address, _memory.Combine.Address);
+
+    /// <summary>Dispatch region and counters: what other processes and networks map or register.</summary>
+    public DeviceBuffer Window => _memory.Window;
+
+    /// <summary>The combine region.</summary>
+    public DeviceBuffer CombineRegion => _memory.Combine;
+
+    /// <summary>Bytes of device memory this rank holds, outputs of the caller not among them.</summary>
+    public long Bytes => _memory.Bytes;
+
+    /// <summary>The round that begins next, or is under way. Waits for the device's default stream.</summary>
+    public uint Epoch
+    {
+        get
+        {
+            Span<byte> state = stackalloc byte[ExpertRoundState.SizeInBytes];
+            _memory.State.Read(state);
+            return MemoryMarshal.Read<ExpertRoundState>(state).Epoch;
+        }
+    }
+
+    /// <summary>Called after each launch, where the host must tell the worker that a kernel has ended.</summary>
+    internal Action? Launched { get; set; }
+
+    internal ExpertShapes Shapes { get; }
+
+    internal ExpertRankMemory Memory => _memory;
+
+    /// <summary>Tells how many tokens the rounds from here on have, in order with what is on the stream.</summary>
+    /// <exception cref="PlanException">More tokens than the group's.</exception>
+    public void SetTokens(DeviceStream stream, int tokens)
+    {
+        if ((uint)tokens > (uint)Group.Tokens)
+            throw new PlanException($"{tokens} tokens are outside [0, {Group.Tokens}]; send more in several rounds, or make the group with more tokens.");
+        Set(stream, nameof(ExpertRoundState.Tokens), (uint)tokens);
+    }
+
+    /// <summary>Sends each token to the ranks of its experts.</summary>
+    /// <exception cref="PlanException">A buffer is too short, not aligned to 16 bytes or of another device.</exception>
+    /// <exception cref="InvalidOperationException">A rank is neither connected nor masked.</exception>
+    public void DispatchSend(DeviceStream stream, in ExpertTokens tokens)
+    {
+        RequireConnected();
+        bool quantize = TRouting.Element == ExpertElement.Float8E4M3 && tokens.Scales is null;
+        long rowBytes = quantize ? QuantizedRows<TRouting>.InputRowBytes : CopiedRows<TRouting>.InputRowBytes;
+        _arguments.Input = Require(tokens.Rows, Group.Tokens * rowBytes, "activations");
+        _arguments.TopK = Require(tokens.TopK, sizeof(int) * (long)Group.Tokens * TRouting.TopK, "choices");
+        _arguments.Weights = Require(tokens.Weights, sizeof(float) * (long)Group.Tokens * TRouting.TopK, "weights");
+        _arguments.InputScales = tokens.Scales is null ? 0 : Require(tokens.Scales, sizeof(float) * (long)Group.Tokens * TRouting.ScaleCount, "scales");
+        Launch(_kernels.DispatchSend(quantize), stream, Shapes.DispatchSend);
+    }
+
+    /// <summary>Takes the rows of all ranks and lays them out for the experts.</summary>
+    /// <exception cref="PlanException">The output is of another mode, too small or of another device.</exception>
+    public void DispatchReceive(DeviceStream stream, ExpertRows output)
+    {
+        RequireConnected();
+        ArgumentNullException.ThrowIfNull(output);
+        long rows = ExpertRows.CapacityOf<TRouting>(Group, Options.Output);
+        if (output.Output != Options.Output || output.Capacity < rows)
+            throw new PlanException($"The output is for {output.Capacity} rows of {output.Output}; this rank delivers up to {rows} of {Options.Output}. Allocate it with ExpertRows.Allocate of this rank.");
+        _arguments.Rows = Require(output.Rows, rows * TRouting.HiddenSize * TRouting.ElementBytes, "rows");
+        _arguments.RowScales = output.Scales is { } scales ? Require(scales, rows * TRouting.ScaleCount * sizeof(float), "row scales") : 0;
+        _arguments.RowWeights = (ulong)output.Weights.Address;
+        _arguments.RowExperts = output.Experts is { } experts ? (ulong)experts.Address : 0;
+        _arguments.FirstRows = (ulong)output.FirstRows.Address;
+        _arguments.ExpertCounts = (ulong)output.ExpertCounts.Address;
+        Launch(_kernels.DispatchReceive, stream, Shapes.DispatchReceive);
+    }
+
+    /// <summary>Sends the experts' results back to the tokens' ranks.</summary>
+    /// <param name="stream">Where to put it.</param>
+    /// <param name="results">[row][HiddenSize] of the combine element, at the rows that <see cref="DispatchReceive"/> gave.</param>
+    /// <exception cref="PlanException">The buffer is too short, not aligned to 16 bytes or of another device.</exception>
+    public void CombineSend(DeviceStream stream, DeviceBuffer results)
+    {
+        RequireConnected();
+        _arguments.Results = Require(results, ExpertRows.CapacityOf<TRouting>(Group, Options.Output) * TRouting.HiddenSize * TRouting.CombineElementBytes, "results");
+        Launch(_kernels.CombineSend, stream, Shapes.CombineSend);
+    }
+
+    /// <summary>Sums the results of each token; the round ends.</summary>
+    /// <param name="stream">Where to put it.</param>
+    /// <param name="combined">[token][HiddenSize] of the combine element.</param>
+    /// <param name="accumulate">True to add to what the buffer holds (a shared expert's output, say), before the first rank's.</param>
+    /// <exception cref="PlanException">The buffer is too short, not aligned to 16 bytes or of another device.</exception>
+    public void CombineReceive(DeviceStream stream, DeviceBuffer combined, bool accumulate = false)
+    {
+        RequireConnected();
+        _arguments.Combined = Require(combined, (long)Group.Tokens * TRouting.HiddenSize * TRouting.CombineElementBytes, "combined rows");
+        _arguments.Accumulate = accumulate ? 1 : 0;
+        Launch(_kernels.CombineReceive, stream, Shapes.CombineReceive);
+    }
+
+    /// <summary>Frees the memory. No kernel of this rank and none of a connected rank may still run.</summary>
+    public void Dispose()
+    {
+        if (_disposed)
+            return;
+        _disposed = true;
+        _memory.Dispose();
+    }
+
+    private void Launch(DeviceKernel<ExpertKernelArgs> kernel, DeviceStream stream, in LaunchShape shape)
+    {
+        kernel.Launch(stream, in shape, in _arguments);
+        Launched?.Invoke();
+    }
+
+    private ulong Require(DeviceBuffer buffer, long bytes, string what)
+    {
+        ArgumentNullException.ThrowIfNull(buffer, what);
+        if (buffer.Length < bytes)
+            throw new PlanException($"The buffer of the {what} has {buffer.Length} bytes; {bytes} are needed for the {Group}.");
+        if (!ReferenceEquals(buffer.Device, Device))
+            throw new PlanException($"The buffer of the {what} is on {buffer.Device.Name}, the rank on {Device.Name}.");
+        if (buffer.Address % 16 != 0)
+            throw new PlanException($"The buffer of the {what} begins at 0x{buffer.Address:x}, which is no multiple of 16; kernels move 16 bytes at a time.");
+        return (ulong)buffer.Address;
+    }
+
+    private void RequireConnected()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        for (int peer = 0; peer < _connected.Length; peer++)
+        {
+            if (!_connected[peer])
+                throw new InvalidOperationException($"Rank {Rank} does not know rank {peer} of {Group.Ranks}; connect it, or mask it to go on without it.");
+        }
+    }
+
+    private void Set(DeviceStream stream, string field, uint value) => _kernels.SetWord.Launch(
+        stream, new LaunchShape(1, 1), new SetWordArgs { Address = (ulong)_memory.State.Address + (ulong)Marshal.OffsetOf<ExpertRoundState>(field), Value = value });
+
+    private ExpertKernelArgs Arguments()
+    {
+        int ranks = Group.Ranks;
+        ulong mapped = (ulong)_memory.Mapped.DeviceAddress;
+        int threads = Options.GroupThreads == 0 ? ExpertShapes.DefaultThreads(Device) : Options.GroupThreads;
+        return new ExpertKernelArgs
+        {
+            Ranks = ranks,
+            Rank = Rank,
+            MaxTokens = Group.Tokens,
+            Padding = Group.Padding,
+            ExpertsPerRank = ExpertPlacement.ExpertsPerRank<TRouting>(ranks),
+            LocalExperts = ExpertPlacement.LocalExperts<TRouting>(ranks, Rank),
+            Output = (int)Options.Output,
+            DeadlineNanoseconds = (ulong)Options.Deadline.TotalNanoseconds,
+            Looks = Options.Looks,
+            CounterCopies = Math.Clamp(threads / ranks, 1, 32),
+            SlotBytes = (ulong)ExpertBuffers.SlotBytes<TRouting>(ranks, Group.Tokens),
+            LineBytes = (ulong)ExpertBuffers.LineBytes<TRouting>(ranks),
+            CombineAreaBytes = (ulong)ExpertBuffers.CombineBytes<TRouting>(ranks, Group.Tokens) / ExpertBuffers.Parities,
+            Peers = (ulong)_memory.Peers.Address,
+            State = (ulong)_memory.State.Address,
+            Verdicts = (ulong)_memory.Verdicts.Address,
+            Report = mapped,
+            Missing = mapped + (ulong)ExpertRankMemory.MissingOffset,
+            Posts = mapped + (ulong)ExpertRankMemory.PostsOffset(ranks),
+            Slots = (ulong)_memory.Slots.Address,
+            Ordinals = (ulong)_memory.Ordinals.Address,
+            Destinations = (ulong)_memory.Destinations.Address,
+            SourceRanks = (ulong)_memory.SourceRanks.Address,
+            Sources = (ulong)_memory.Sources.Address,
+            Dispatch = (ulong)_memory.Window.Address,
+            Combine = (ulong)_memory.Combine.Address,
+            Received = (ulong)_memory.Received.Address,
+            Inverse = (ulong)_memory.Inverse.Address,
+            InverseWeights = (ulong)_memory.InverseWeights.Address,
+        };
+    }
+}

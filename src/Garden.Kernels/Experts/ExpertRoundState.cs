@@ -1,0 +1,38 @@
+using System.Runtime.InteropServices;
+
+namespace Garden.Kernels.Experts;
+
+/// <summary>Where a rank is, in device memory: a replayed graph has the arguments of its recording, so what changes from round to round is here.</summary>
+[StructLayout(LayoutKind.Sequential, Size = SizeInBytes)]
+public struct ExpertRoundState
+{
+    /// <summary>Size in bytes.</summary>
+    public const int SizeInBytes = 128;
+
+    // Kernels take addresses as numbers: ILGPU converts none of its pointers to one.
+    internal const int DispatchSendGroupsOffset = 8;
+    internal const int DispatchReceiveGroupsOffset = 12;
+    internal const int CombineSendGroupsOffset = 16;
+    internal const int CombineReceiveGroupsOffset = 20;
+
+    /// <summary>The round under way, from 1. The end of a combine raises it.</summary>
+    public uint Epoch;
+
+    /// <summary>Tokens of this rank in the round.</summary>
+    public int Tokens;
+
+    /// <summary>Groups that have ended, one word a kernel; the last group clears it.</summary>
+    public uint DispatchSendGroups;
+
+    /// <inheritdoc cref="DispatchSendGroups"/>
+    public uint DispatchReceiveGroups;
+
+    /// <inheritdoc cref="DispatchSendGroups"/>
+    public uint CombineSendGroups;
+
+    /// <inheritdoc cref="DispatchSendGroups"/>
+    public uint CombineReceiveGroups;
+
+    /// <summary>0: results come back to the area of the round's parity; else always to area CombineArea − 1, because late stores may still land in the other.</summary>
+    public uint CombineArea;
+}

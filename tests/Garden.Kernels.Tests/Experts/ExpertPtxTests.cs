@@ -1,0 +1,49 @@
+using Garden.Kernels.Compilation;
+using Garden.Kernels.Experts;
+
+namespace Garden.Kernels.Tests.Experts;
+
+/// <summary>What the kernels of a real model are for the driver: no local memory, wide accesses, flags at the scope of the system.</summary>
+public sealed class ExpertPtxTests
+{
+    private static readonly (int Major, int Minor) s_hopper = (9, 0);
+
+    [Fact]
+    public void QuantisingSend()
+    {
+        string text = Check(DispatchSend<DeepSeekFp8, QuantizedRows<DeepSeekFp8>>.Run);
+        Assert.Contains("cvt.rn.satfinite.e4m3x2.f32", text, StringComparison.Ordinal);
+        Assert.Contains("shfl.sync.bfly", text, StringComparison.Ordinal);
+        Assert.Contains("st.release.sys.global.u32", text, StringComparison.Ordinal);
+        Assert.Contains("atom.acq_rel.gpu", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void CopyingSend() => Check(DispatchSend<DeepSeekBf16, CopiedRows<DeepSeekBf16>>.Run);
+
+    [Fact]
+    public void Receive() => Assert.Contains("ld.acquire.sys.global.u32", Check(DispatchReceive<DeepSeekFp8>.Run), StringComparison.Ordinal);
+
+    [Fact]
+    public void WeightedSums()
+    {
+        string text = Check(CombineSend<DeepSeekFp8>.Run);
+        Assert.Contains("fma.rn.f32", text, StringComparison.Ordinal);
+        Assert.Contains("cvt.rn.bf16x2.f32", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Sums() => Assert.Contains("add.rn.f32", Check(CombineReceive<DeepSeekFp8>.Run), StringComparison.Ordinal);
+
+    private static string Check(Action<ExpertKernelArgs> kernel)
+    {
+        string text = PtxCompiler.Compile(kernel, s_hopper).Text;
+        if (Environment.GetEnvironmentVariable("GARDEN_PTX") is { Length: > 0 } folder)
+            File.WriteAllText(Path.Combine(folder, $"{PtxCompiler.NameOf(kernel.Method)}.ptx"), text);
+        Assert.Contains("ld.global.L1::no_allocate.v4.u32", text, StringComparison.Ordinal);
+        Assert.Contains("st.global.v4.u32", text, StringComparison.Ordinal);
+        Assert.DoesNotContain(".local", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("call", text, StringComparison.Ordinal);
+        return text;
+    }
+}

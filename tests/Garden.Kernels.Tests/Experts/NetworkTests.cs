@@ -1,0 +1,238 @@
+using System.Runtime.InteropServices;
+using Garden.Experts;
+using Garden.Fabric;
+using Garden.Fabric.Loopback;
+using Garden.Interop.Libfabric;
+using Garden.Kernels.Experts;
+using Garden.Kernels.Tests.Experts.Model;
+using Garden.Testing;
+
+namespace Garden.Kernels.Tests.Experts;
+
+/// <summary>Ranks of several nodes: what is staged crosses a fabric, what is on one node does not; every byte against the model.</summary>
+public abstract class NetworkTests
+{
+    private const int Rounds = 5;
+
+    private readonly KernelDevice _device = TestDevices.Cpu;
+
+    protected abstract IFabric Fabric(int rank);
+
+    [Theory]
+    [InlineData(2, 1)]
+    [InlineData(3, 2)]
+    [InlineData(4, 2)]
+    [InlineData(8, 3)]
+    public async Task RoundsOfSeveralNodes(int ranks, int perNode)
+    {
+        using var kernels = new ExpertKernels<Fp8TopTwo>(_device);
+        await using var job = await Job<Fp8TopTwo>.StartAsync(this, kernels, ExpertGroup.Of<Fp8TopTwo>(ranks, perNode, 8, 1));
+        var random = new Random(ranks);
+        foreach (RoutingStyle style in Enum.GetValues<RoutingStyle>())
+        {
+            int[][] topK = [.. Enumerable.Range(0, ranks).Select(rank => RoutingChoices.Of<Fp8TopTwo>(random, rank % 3 == 2 ? 0 : random.Next(9), style))];
+            job.Harness.RunAndCheck(new ExpertRound<Fp8TopTwo>(job.Group, topK, random, quantized: true), scaled: false, accumulate: false);
+        }
+    }
+
+    [Fact]
+    public async Task TopEightInBothAreasAndManyRounds()
+    {
+        using var kernels = new ExpertKernels<Bf16TopEight>(_device);
+        await using var job = await Job<Bf16TopEight>.StartAsync(this, kernels, ExpertGroup.Of<Bf16TopEight>(4, 1, 8, 16));
+        var random = new Random(8);
+        for (int round = 0; round < Rounds; round++)
+        {
+            int[][] topK = [.. Enumerable.Range(0, 4).Select(_ => RoutingChoices.Of<Bf16TopEight>(random, 8, RoutingStyle.Uniform))];
+            job.Harness.RunAndCheck(new ExpertRound<Bf16TopEight>(job.Group, topK, random), scaled: false, accumulate: true);
+        }
+    }
+
+    /// <summary>One of four ranks dies when the others have sent their rows: they name it at once and go on without it.</summary>
+    [Fact]
+    public async Task ADeadNodeIsNamedAndTheOthersGoOn()
+    {
+        const int Dead = 2;
+        using var kernels = new ExpertKernels<Bf16TopTwo>(_device);
+        await using var job = await Job<Bf16TopTwo>.StartAsync(this, kernels, ExpertGroup.Of<Bf16TopTwo>(4, 1, 8, 1));
+        var random = new Random(4);
+        int[][] Choices(bool dead) => [.. Enumerable.Range(0, 4).Select(rank => RoutingChoices.Of<Bf16TopTwo>(random, dead && rank == Dead ? 0 : 8, RoutingStyle.Uniform))];
+        job.Harness.RunAndCheck(new ExpertRound<Bf16TopTwo>(job.Group, Choices(false), random), false, false);
+        var round = new ExpertRound<Bf16TopTwo>(job.Group, Choices(true), random);
+        ExpertRank<Bf16TopTwo>[] survivors = [.. job.Harness.Ranks.Where(static rank => rank.Rank != Dead)];
+        foreach (ExpertRank<Bf16TopTwo> rank in survivors)
+            job.Harness.DispatchSend(rank, round, false);
+        await job.KillAsync(Dead);
+        foreach (ExpertRank<Bf16TopTwo> rank in survivors)
+        {
+            var timeout = Assert.Throws<ExpertTimeoutException>(() => job.Harness.Exchanges![rank.Rank].WaitForRows(2, Deadline.Default.Left, TestContext.Current.CancellationToken));
+            // A survivor may not have come yet either when the death is known.
+            Assert.Contains(timeout.Missing, static missing => missing.Rank == Dead && missing.Phase == ExpertPhase.DispatchReceive);
+            rank.Mask(Dead, isGone: true);
+            job.Harness.Exchanges![rank.Rank].WaitForRows(2, Deadline.Default.Left, TestContext.Current.CancellationToken);
+            job.Harness.DispatchReceive(rank);
+            job.Harness.CheckDispatched(rank, round);
+        }
+
+        foreach (ExpertRank<Bf16TopTwo> rank in survivors)
+            job.Harness.CombineSend(rank, round);
+        foreach (ExpertRank<Bf16TopTwo> rank in survivors)
+        {
+            job.Harness.Exchanges![rank.Rank].WaitForResults(2, Deadline.Default.Left, TestContext.Current.CancellationToken);
+            job.Harness.CheckCombined(rank, round, job.Harness.CombineReceive(rank, false, out _), null, Dead);
+        }
+
+        for (int next = 0; next < 3; next++)
+            job.Harness.RunAndCheck(new ExpertRound<Bf16TopTwo>(job.Group, Choices(true), random, masked: [Dead]), false, false, static rank => rank != Dead);
+    }
+
+    [Fact]
+    public async Task ARankThatNeverComesIsNamedWhenTheDeadlineHasPassed()
+    {
+        using var kernels = new ExpertKernels<Bf16TopTwo>(_device);
+        await using var job = await Job<Bf16TopTwo>.StartAsync(this, kernels, ExpertGroup.Of<Bf16TopTwo>(2, 1, 8, 1));
+        var timeout = Assert.Throws<ExpertTimeoutException>(() => job.Harness.Exchanges![0].WaitForRows(1, TimeSpan.FromMilliseconds(50), TestContext.Current.CancellationToken));
+        Assert.Contains("Rank 1 (experts 8 to 15) sent no rows in round 1", timeout.Message, StringComparison.Ordinal);
+        using var cancelled = new CancellationTokenSource();
+        await cancelled.CancelAsync();
+        Assert.ThrowsAny<OperationCanceledException>(() => job.Harness.Exchanges![0].WaitForRows(1, Deadline.Default.Left, cancelled.Token));
+    }
+
+    [Fact]
+    public async Task RanksThatDifferAreRefused()
+    {
+        using var kernels = new ExpertKernels<Bf16TopTwo>(_device);
+        await using var job = await Job<Bf16TopTwo>.StartAsync(this, kernels, ExpertGroup.Of<Bf16TopTwo>(2, 1, 8, 1));
+        ExpertAddress other = job.Harness.Exchanges![1].Address;
+        var refused = await Assert.ThrowsAsync<PlanException>(async () => await job.Harness.Exchanges![0].ConnectAsync([other with { RoutingHash = 1 }]));
+        Assert.Contains("Rank 1 has routing 0000000000000001", refused.Message, StringComparison.Ordinal);
+        refused = await Assert.ThrowsAsync<PlanException>(async () => await job.Harness.Exchanges![0].ConnectAsync([other with { Group = ExpertGroup.Of<Bf16TopTwo>(2, 1, 4, 1) }]));
+        Assert.Contains("4 tokens a rank", refused.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>The worker's part of a round: nothing is allocated between a kernel's end and the last write.</summary>
+    [Fact]
+    public async Task PostingAllocatesNothing()
+    {
+        using var kernels = new ExpertKernels<Bf16TopTwo>(_device);
+        await using var job = await Job<Bf16TopTwo>.StartAsync(this, kernels, ExpertGroup.Of<Bf16TopTwo>(2, 1, 8, 1), callerDriven: true);
+        var random = new Random(5);
+        long least = long.MaxValue;
+        for (int round = 0; round < Rounds && least != 0; round++)
+        {
+            var made = new ExpertRound<Bf16TopTwo>(job.Group, [.. Enumerable.Range(0, 2).Select(_ => RoutingChoices.Of<Bf16TopTwo>(random, 8, RoutingStyle.Uniform))], random);
+            long spent = 0;
+            job.Harness.RunAndCheck(made, false, false, between: () => spent += job.PollAll());
+            least = Math.Min(least, spent);
+        }
+
+        Assert.Equal(0, least);
+    }
+
+    /// <summary>Ranks with an engine each.</summary>
+    private sealed class Job<TRouting> : IAsyncDisposable
+        where TRouting : unmanaged, IExpertRouting<TRouting>
+    {
+        private readonly TransferEngine?[] _engines;
+        private readonly bool _callerDriven;
+
+        private Job(NetworkTests tests, ExpertKernels<TRouting> kernels, ExpertGroup group, bool callerDriven)
+        {
+            Group = group;
+            _callerDriven = callerDriven;
+            Harness = new ExpertHarness<TRouting>(kernels, group, new ExpertRankOptions { Output = ExpertOutput.ExpertContiguous }, connect: false);
+            _engines = [.. Enumerable.Range(0, group.Ranks).Select(rank => TransferEngine.CreateBuilder().UseFabric(tests.Fabric(rank)).Configure(options =>
+            {
+                options.WaitStrategy = WaitStrategy.Economic;
+                options.CallerDriven = callerDriven;
+            }).Build())];
+            Harness.Exchanges = [.. Harness.Ranks.Select(rank => new ExpertExchange<TRouting>(rank, _engines[rank.Rank]!))];
+        }
+
+        public ExpertGroup Group { get; }
+
+        public ExpertHarness<TRouting> Harness { get; }
+
+        public static async Task<Job<TRouting>> StartAsync(NetworkTests tests, ExpertKernels<TRouting> kernels, ExpertGroup group, bool callerDriven = false)
+        {
+            var job = new Job<TRouting>(tests, kernels, group, callerDriven);
+            foreach (ExpertRank<TRouting> rank in job.Harness.Ranks)
+            {
+                foreach (ExpertRank<TRouting> peer in job.Harness.Ranks.Where(peer => peer.Rank / group.RanksPerNode == rank.Rank / group.RanksPerNode))
+                    rank.Connect(peer.Rank, peer.Addresses);
+                ValueTask connecting = job.Harness.Exchanges![rank.Rank].ConnectAsync(job.Harness.Exchanges.Select(static exchange => exchange.Address), Deadline.Default.Left);
+                while (callerDriven && !connecting.IsCompleted)
+                    job.PollAll();
+                await connecting;
+            }
+
+            return job;
+        }
+
+        /// <summary>Runs all engines until nothing happens any more; returns what that allocated.</summary>
+        public long PollAll()
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int idle = 0; idle < 100; idle++)
+            {
+                for (int engine = 0; engine < _engines.Length; engine++)
+                {
+                    if (_engines[engine]!.Poll())
+                        idle = 0;
+                }
+            }
+
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+
+        public async Task KillAsync(int rank)
+        {
+            await Harness.Exchanges![rank].DisposeAsync();
+            await _engines[rank]!.DisposeAsync();
+            _engines[rank] = null;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            foreach (ExpertExchange<TRouting> exchange in Harness.Exchanges!)
+            {
+                // Unregistering asks the worker, which is this thread when the engine has none.
+                Task ending = exchange.DisposeAsync().AsTask();
+                while (_callerDriven && !ending.IsCompleted)
+                    PollAll();
+                await ending;
+            }
+
+            foreach (TransferEngine? engine in _engines)
+            {
+                if (engine is not null)
+                    await engine.DisposeAsync();
+            }
+
+            Harness.Dispose();
+        }
+    }
+}
+
+public sealed class LoopbackNetworkTests : NetworkTests
+{
+    private readonly LoopbackNetwork _network = new();
+
+    protected override IFabric Fabric(int rank) => new LoopbackFabric(_network, new LoopbackOptions { Name = $"rank{rank}" });
+}
+
+public sealed class ReorderedNetworkTests : NetworkTests
+{
+    private readonly LoopbackNetwork _network = new();
+
+    protected override IFabric Fabric(int rank) => new LoopbackFabric(_network, new LoopbackOptions { Name = $"rank{rank}", ReorderSeed = rank + 1, Nics = 2 });
+}
+
+public sealed class TcpNetworkTests : NetworkTests
+{
+    protected override IFabric Fabric(int rank)
+    {
+        Backends.Require("tcp", NativeLibrary.TryLoad("libfabric.so.1", out _), "apt-get install libfabric1");
+        return new TcpFabric(TcpOptions.At("127.0.0.1"));
+    }
+}
