@@ -29,27 +29,25 @@ internal sealed class Crowding : ISimulationHandler
     }
 
     /// <summary>
-    /// When the last byte arrives, over what the busiest NIC needs for its bytes: as planned, with every sender's tasks and receivers in
-    /// the order of their numbers, and with its tasks in any order.
+    /// When the last byte arrives, over what the busiest NIC needs for its bytes: as planned, and with every sender's tasks in any order
+    /// (seeded).
     /// </summary>
-    public static (double Planned, double ByNumber, double Shuffled) Of(WeightSchedule schedule, int outstanding)
+    public static (double Planned, double Shuffled) Of(WeightSchedule schedule, int outstanding)
     {
         var planned = new (int, long)[schedule.Trainer.Ranks][][];
-        var byNumber = new (int, long)[schedule.Trainer.Ranks][][];
         var shuffled = new (int, long)[schedule.Trainer.Ranks][][];
         var random = new Random(1);
         for (int rank = 0; rank < planned.Length; rank++)
         {
             using WeightSenderPlan plan = schedule.SenderPlan(rank);
-            var tasks = new List<(WeightTask Task, (int, long)[] Sends)>();
+            var tasks = new List<(int, long)[]>();
             foreach (ref readonly WeightTask task in plan.Tasks)
-                tasks.Add((task, [.. plan.SendsOf(in task).ToArray().Select(send => (send.DestinationRank, send.Bytes))]));
-            planned[rank] = [.. tasks.Select(task => task.Sends)];
-            byNumber[rank] = [.. tasks.OrderBy(task => (task.Task.Part, task.Task.FirstOuter, task.Task.FirstExpert)).Select(task => task.Sends.Order().ToArray())];
+                tasks.Add([.. plan.SendsOf(in task).ToArray().Select(send => (send.DestinationRank, send.Bytes))]);
+            planned[rank] = [.. tasks];
             random.Shuffle(shuffled[rank] = [.. planned[rank]]);
         }
 
-        return (Run(planned), Run(byNumber), Run(shuffled));
+        return (Run(planned), Run(shuffled));
 
         double Run((int, long)[][][] tasks) => new Crowding(tasks, schedule.Inference.Ranks).Run(outstanding);
     }

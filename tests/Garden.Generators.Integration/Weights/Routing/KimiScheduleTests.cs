@@ -55,14 +55,13 @@ public sealed class KimiScheduleTests
         CheckCrowding(hybrid, outstanding: 2, most: 1.05);
         CheckCrowding(hybrid, outstanding: 8, most: 1.05);
         WeightSchedule flat = WeightSchedule.Plan(WeightMeshes<KimiFlat>.Create(new(256), s_inference));
-        CheckCrowding(flat, outstanding: 2, most: 1.20);
-        CheckCrowding(flat, outstanding: 8, most: 1.10);
+        CheckCrowding(flat, outstanding: 8, most: 1.05);
     }
 
     private static void CheckCrowding(WeightSchedule schedule, int outstanding, double most)
     {
-        (double planned, double byNumber, double shuffled) = Crowding.Of(schedule, outstanding);
-        TestContext.Current.TestOutputHelper?.WriteLine($"{outstanding} tasks outstanding: {planned:f3} of the bound, {byNumber:f3} by number, {shuffled:f3} shuffled.");
+        (double planned, double shuffled) = Crowding.Of(schedule, outstanding);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{outstanding} tasks outstanding: {planned:f3} of the bound, {shuffled:f3} shuffled.");
         Assert.True(planned <= most, $"The last byte arrives after {planned:f3} times what the busiest NIC needs.");
         Assert.True(planned < shuffled, $"{planned:f3} as planned, {shuffled:f3} in any order.");
     }
