@@ -67,7 +67,9 @@ public sealed partial class WeightSender<TMap>
                 foreach (WeightPiece[] part in pieces.Chunk(WeightGatherRequest.MostPieces(peer.MaxMessageLength)))
                 {
                     var request = new WeightGatherRequest(run.Step, counter.Immediate, _gather!.OffsetOf(slot), _gather.Region.Export(), part);
-                    await _engine.SendAsync(peer, WeightChannels.ToTrainers(_options.Channel), request.ToBytes(), run.Left).ConfigureAwait(false);
+                    // Not awaited: the counter's wait can be cancelled, a message that is not taken cannot.
+                    if (!_engine.TrySend(peer, WeightChannels.ToTrainers(_options.Channel), request.ToBytes()))
+                        throw new InvalidOperationException("Too many messages wait to be sent; raise TransferEngineOptions.MaxQueuedMessages.");
                 }
             }
 
