@@ -28,16 +28,16 @@ restore() {
     dotnet restore Garden.slnx || { echo "Restoring again."; dotnet restore Garden.slnx; }
 }
 
-# The fabrics' native library, and its headers for the tests that compare layouts.
+# The fabrics' native libraries, and their headers for the tests that compare layouts.
 native_libraries() {
-    if dpkg -s libfabric1 libfabric-dev libfabric-bin gcc libc6-dev >/dev/null 2>&1; then
+    if dpkg -s libfabric1 libfabric-dev libfabric-bin libibverbs1 libibverbs-dev gcc libc6-dev >/dev/null 2>&1; then
         return
     fi
     install_native_libraries || { echo "Installing again."; install_native_libraries; }
 }
 
 install_native_libraries() {
-    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq libfabric1 libfabric-dev libfabric-bin gcc libc6-dev
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq libfabric1 libfabric-dev libfabric-bin libibverbs1 libibverbs-dev gcc libc6-dev
 }
 
 must_fail() {
@@ -48,6 +48,10 @@ must_fail() {
 
 kv_sample() {
     dotnet run -c Release --no-build --project samples/KvStreaming -- "$@"
+}
+
+weight_sample() {
+    dotnet run -c Release --no-build --project samples/WeightSync -- "$@"
 }
 
 expert_sample() {
@@ -72,7 +76,22 @@ run_tests() {
     return "$code"
 }
 
-# count WORD: a figure of the run's summary ("  failed: 3").
+# The tests that need an RDMA device, in a machine that has four of software. The runner's last line ("Total: 9, Errors: 0, Failed: 1,
+# Skipped: 0, …") is put down as run_tests' summary is.
+verbs_tests() {
+    local tests="tests/Garden.Interop.Tests/bin/Release/net10.0/Garden.Interop.Tests" code=0 total errors failed skipped
+    GARDEN_REQUIRE=verbs eng/rdma-vm.sh --nics 4 --timeout 900 -- "$tests" -namespace "$1" -parallelMode none -noColor 2>&1 | tee "$logs/verbs" || code=$?
+    read -r total errors failed skipped < <(sed -nE 's/.* Total: ([0-9]+), Errors: ([0-9]+), Failed: ([0-9]+), Skipped: ([0-9]+),.*/\1 \2 \3 \4/p' "$logs/verbs") || total=0
+    if [[ "$total" -eq 0 ]]; then
+        echo "No test of $1 ran."
+        return 1
+    fi
+    failed=$((failed + errors))
+    printf '  succeeded: %d\n  failed: %d\n  skipped: %d\n' $((total - failed - skipped)) "$failed" "$skipped" >> "$logs/tests"
+    return "$code"
+}
+
+# count WORD: a figure of the runs' summaries ("  failed: 3").
 count() {
     sed -nE "s/^ +$1: ([0-9]+)\$/\\1/p" "$logs/tests" | awk '{ sum += $1 } END { print sum + 0 }'
 }
@@ -82,13 +101,23 @@ step "restore" restore
 step "build" dotnet build -c Release --no-restore Garden.slnx
 step "format" dotnet format --no-restore --verify-no-changes Garden.slnx
 step "test" run_tests
+if [[ -d tests/Garden.Interop.Tests/Verbs ]]; then
+    step "test: verbs, in a virtual machine" verbs_tests Garden.Interop.Tests.Verbs
+fi
 if [[ -d samples/KvStreaming ]]; then
     step "sample: KvStreaming" kv_sample --requests 4 --json
     step "sample: KvStreaming, 4 NICs out of order" kv_sample --requests 4 --nics 4 --reorder --json
     step "sample: KvStreaming notices a corrupted byte" must_fail kv_sample --requests 4 --corrupt
     step "sample: KvStreaming, two processes over tcp" kv_sample --requests 4 --fabric tcp --json
     step "sample: KvStreaming, two processes over shm" kv_sample --requests 4 --fabric shm --json
+    step "sample: KvStreaming, devices over nvlink without a GPU" kv_sample --requests 2 --layers 3 --fabric nvlink --device cpu --json
+    step "sample: KvStreaming over nvlink notices a corrupted byte" must_fail kv_sample --requests 1 --layers 2 --fabric nvlink --device cpu --corrupt
     step "sample: KvStreaming over tcp notices a corrupted byte" must_fail kv_sample --requests 4 --fabric tcp --corrupt
+fi
+if [[ -d samples/WeightSync ]]; then
+    step "sample: WeightSync" weight_sample
+    step "sample: WeightSync, four processes over tcp" weight_sample --fabric tcp
+    step "sample: WeightSync over tcp, an inference rank killed" weight_sample --fabric tcp --kill 1
 fi
 if [[ -d samples/ExpertParallel ]]; then
     step "sample: ExpertParallel" expert_sample --rounds 2 --json

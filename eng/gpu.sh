@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Runs the kernels' tests and performance table on a machine with an NVIDIA GPU, which needs its driver and nothing else.
+# Runs the kernels' and nvlink's tests, performance table and KV streaming sample on a machine with an NVIDIA GPU, which needs its driver and nothing else.
 #   eng/gpu.sh pack               publish and pack into artifacts/gpu/garden-gpu.tar.xz; unpack it anywhere and call run.sh
 #   eng/gpu.sh local [ARG...]     the same, then run it here
 #   eng/gpu.sh HOST [ARG...]      the same, then copy it to HOST with ssh and run it there
-# ARGs go to `garden-perf gpu` (--only copies|writes|watcher, --mib N, --device K, --tune).
+# ARGs go to `garden-perf gpu` (--only copies|writes|watcher|nvlink, --mib N, --device K, --tune).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -18,19 +18,22 @@ publish() {
 
 pack() {
     rm -rf "$out"
-    # Into one folder: both share the runtime.
+    # Into one folder: they share the runtime.
     publish perf/Garden.Perf
+    publish samples/KvStreaming
     publish tests/Garden.Kernels.Tests
     cat >"$out/garden-gpu/run.sh" <<'RUN'
 #!/usr/bin/env bash
-# Tests, then the table. The exit code is 0 when both ran through and no test failed.
+# Tests, the table, the sample. The exit code is 0 when all ran through, no test failed and every byte was verified.
 cd "$(dirname "${BASH_SOURCE[0]}")"
 export DOTNET_TieredPGO=1
 nvidia-smi -L || true
 code=0
-GARDEN_REQUIRE=cuda ./Garden.Kernels.Tests -noColor >tests.log 2>&1 || code=1
+gpus=$(nvidia-smi -L | wc -l)
+GARDEN_REQUIRE=cuda$([[ $gpus -gt 1 ]] && echo ,cuda2) ./Garden.Kernels.Tests -noColor >tests.log 2>&1 || code=1
 grep -v 'SKIP' tests.log
 ./garden-perf gpu "$@" || code=1
+./KvStreaming --fabric nvlink --device cuda --requests 8 --layers 61 || code=1
 exit $code
 RUN
     chmod +x "$out/garden-gpu/run.sh"

@@ -9,6 +9,8 @@ using Garden.Perf.Generators;
 using Garden.Perf.Gpu;
 using Garden.Perf.Kv;
 using Garden.Perf.Soak;
+using Garden.Perf.Weights;
+using Garden.Perf.Weights.Update;
 
 var json = new Option<bool>("--json") { Description = "One JSON object a row.", Recursive = true };
 var only = new Option<string?>("--only") { Description = "Run only the scenarios whose name contains this." };
@@ -50,4 +52,8 @@ generators.SetAction(parse =>
     GeneratorScenario.Run(new Report(parse.GetValue(json)), GeneratorCases.All);
     return 0;
 });
-return await new RootCommand("garden-perf: measures Garden and prints each figure's ceiling beside it.") { engine, kv, generators, FabricCommand.Create(json), SoakCommand.Create(json), DoctorCommand.Create(json), GpuCommand.Create(), ExpertsCommand.Create(json), BudgetsCommand.Create(json), json }.Parse(args).InvokeAsync();
+var weights = new Command("weights", "Weight updates: the planner, whole updates in virtual time, conversion beside memcpy, and updates between processes beside the bare provider.")
+{
+    PlanCommand.Create(json), SimulateCommand.Create(json), ConvertCommand.Create(json), UpdateCommand.Create(json),
+};
+return await new RootCommand("garden-perf: measures Garden and prints each figure's ceiling beside it.") { engine, kv, generators, FabricCommand.Create(json), SoakCommand.Create(json), weights, DoctorCommand.Create(json), GpuCommand.Create(), ExpertsCommand.Create(json), BudgetsCommand.Create(json), json }.Parse(args).InvokeAsync();

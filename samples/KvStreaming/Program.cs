@@ -50,16 +50,20 @@ static async Task<int> RunAsync(SampleOptions options, CancellationToken cancell
     Console.WriteLine($"seed {options.Seed}, {options.EffectiveLayers} layers, {options.Fabric}, {options.Nics} NICs, {(options.ReorderSeed is { } reorder ? $"out of order with seed {reorder}" : "in order")}, {Summary.Name(options.Placement)} pools");
     double memcpy = MemcpyCeiling.Measure();
 
-    ModelResult[] results = options.Fabric != FabricName.Loopback ? await DecodeProcess.RunAsync(options, requests, cancellationToken) :
-    [
-        await ProgressReport.RunAsync(DeepSeekV3.Name, requests.Count, progress => StreamingJob.RunAsync<DeepSeekV3, DeepSeekV3.Transfer>(
-            DeepSeekV3.Name, DeepSeekV3.TailBytes, DeepSeekV3.Channel, options, requests, progress, cancellationToken)),
-        await ProgressReport.RunAsync(Llama70B.Name, requests.Count, progress => StreamingJob.RunAsync<Llama70B, Llama70B.Transfer>(
-            Llama70B.Name, Llama70B.TailBytes, Llama70B.Channel, options, requests, progress, cancellationToken)),
-    ];
+    string ceiling = "memcpy of one core";
+    ModelResult[] results;
+    if (options.Fabric == FabricName.Nvlink)
+    {
+        (results, memcpy) = await GpuStreaming.RunAsync(options, requests, cancellationToken);
+        ceiling = "the driver's copy between the pools' devices";
+    }
+    else
+    {
+        results = await RunOnHostAsync(options, requests, cancellationToken);
+    }
 
     var all = Summary.Of(results, memcpy);
-    Reporter.PrintTable(results, memcpy);
+    Reporter.PrintTable(results, memcpy, ceiling);
     Reporter.PrintErrors(results);
     bool verified = all.Errors == 0 && all.VerifiedBytes == all.Bytes;
     Console.WriteLine(verified ? $"All {all.Bytes:N0} bytes verified." : "FAILED: the data that arrived are not the data that were sent.");
@@ -67,3 +71,12 @@ static async Task<int> RunAsync(SampleOptions options, CancellationToken cancell
         Console.WriteLine(new JsonReport([.. results.Select(result => Summary.Of([result], memcpy))], options.Seed, options.ReorderSeed, options.Nics).ToJson(all));
     return verified ? 0 : WrongData;
 }
+
+static async Task<ModelResult[]> RunOnHostAsync(SampleOptions options, IReadOnlyList<PromptRequest> requests, CancellationToken cancellationToken) =>
+    options.Fabric != FabricName.Loopback ? await DecodeProcess.RunAsync(options, requests, cancellationToken) :
+    [
+        await ProgressReport.RunAsync(DeepSeekV3.Name, requests.Count, progress => StreamingJob.RunAsync<DeepSeekV3, DeepSeekV3.Transfer>(
+            DeepSeekV3.Name, DeepSeekV3.TailBytes, DeepSeekV3.Channel, options, requests, progress, cancellationToken)),
+        await ProgressReport.RunAsync(Llama70B.Name, requests.Count, progress => StreamingJob.RunAsync<Llama70B, Llama70B.Transfer>(
+            Llama70B.Name, Llama70B.TailBytes, Llama70B.Channel, options, requests, progress, cancellationToken)),
+    ];

@@ -33,6 +33,9 @@ internal sealed record SampleOptions
 
     public FabricName Fabric { get; init; }
 
+    /// <summary>What the nvlink fabric runs on.</summary>
+    public DeviceName Device { get; init; }
+
     public Role Role { get; init; }
 
     /// <summary>Where the prefill process publishes its address: "file:PATH" or "ADDRESS:PORT".</summary>
@@ -41,7 +44,7 @@ internal sealed record SampleOptions
     /// <summary>The prefill engine's address, or where it is published.</summary>
     public string? Peer { get; init; }
 
-    /// <summary>Local addresses for tcp, one a NIC; none: 127.0.0.1, 127.0.0.2, …</summary>
+    /// <summary>Local addresses for tcp (none: 127.0.0.1, 127.0.0.2, …) or devices for verbs (none: every active one), one a NIC.</summary>
     public string[] Bind { get; init; } = [];
 
     /// <summary>Small enough for two cores and a few GiB: a trace's longest request has 120 633 tokens.</summary>
@@ -50,10 +53,12 @@ internal sealed record SampleOptions
     /// <summary>Refuses what does not go together.</summary>
     public void Validate()
     {
-        if (Fabric == FabricName.Loopback && (Role != Role.Both || Peer is not null || Rendezvous is not null || Bind.Length > 0))
-            throw new UsageException("--role, --peer, --rendezvous and --bind are for two processes; add --fabric tcp or shm.");
+        if (Fabric is FabricName.Loopback or FabricName.Nvlink && (Role != Role.Both || Peer is not null || Rendezvous is not null || Bind.Length > 0))
+            throw new UsageException("--role, --peer, --rendezvous and --bind are for two processes; add --fabric tcp, shm or verbs.");
         if (Fabric != FabricName.Loopback && ReorderSeed is not null)
             throw new UsageException("--reorder is an option of the loopback fabric; no other one reorders on purpose.");
+        if (Fabric == FabricName.Verbs && Nics != 1)
+            throw new UsageException("On verbs --bind names the devices, one a NIC; --nics is for virtual ones.");
         if (Role == Role.Decode && Peer is null)
             throw new UsageException("--role decode needs --peer: the address the prefill process prints, or the place where it publishes it.");
         if (Role != Role.Decode && Peer is not null)

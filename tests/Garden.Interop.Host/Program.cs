@@ -3,7 +3,7 @@ using Garden.Interop.Host;
 using Garden.KvCache;
 using Garden.Samples;
 
-// garden-test-host prefill|decode FABRIC PLACE MILLISECONDS-A-LAYER, or storm tcp PLACE ENDPOINTS: one line of output for each thing that happens. Ends with its input.
+// garden-test-host prefill|decode FABRIC PLACE MILLISECONDS-A-LAYER, storm tcp PLACE ENDPOINTS, or trainer|inference FABRIC PLACE RANK,FIRST-STEP: one line of output for each thing that happens. Ends with its input.
 if (args is not [var role, var fabric, var place, var milliseconds])
 {
     Console.Error.WriteLine("garden-test-host prefill|decode tcp|shm PLACE MILLISECONDS");
@@ -19,6 +19,13 @@ if (role == "storm")
 }
 
 await using TransferEngine engine = HostEngines.Build(fabric);
+if (role is "trainer" or "inference")
+{
+    int[] numbers = [.. milliseconds.Split(',').Select(int.Parse)];
+    await (role == "trainer" ? WeightHosts.TrainAsync(engine, place, numbers[0], numbers[1], orphaned) : WeightHosts.ReceiveAsync(engine, place, numbers[0], numbers[1], orphaned));
+    return 0;
+}
+
 if (role == "prefill")
 {
     await using var prefill = new PrefillHost(engine, TimeSpan.FromMilliseconds(int.Parse(milliseconds)));

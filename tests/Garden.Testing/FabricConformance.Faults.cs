@@ -15,7 +15,7 @@ public abstract partial class FabricConformance
     {
         using FabricHarness harness = CreateHarness();
         (FabricEndpoint a, FabricEndpoint b, int route) = Pair(harness);
-        a.Buffer.Span(0, 4096).Fill(0xff);
+        a.Memory.Fill(0, 4096, 0xff);
         FabricWrite write = a.Write(route, 0, b, 0, 4096, immediate: 5);
         if (how == "revoked")
             b.Domain.Unregister(b.Keys);
@@ -23,7 +23,7 @@ public abstract partial class FabricConformance
         write.RemoteAddress = how switch
         {
             "before" => write.RemoteAddress - 1,
-            "behind" => write.RemoteAddress + (ulong)b.Buffer.Length - 4095,
+            "behind" => write.RemoteAddress + (ulong)b.Memory.Length - 4095,
             "wraps" => ulong.MaxValue - 5,
             _ => write.RemoteAddress,
         };
@@ -40,7 +40,7 @@ public abstract partial class FabricConformance
             Deadline.Default.PollUntil(() => b.Immediates.ContainsKey(6), () => Both(a, b), () => $"{a} / {b}");
         }
 
-        Assert.False(b.Buffer.Span(0, (int)b.Buffer.Length).ContainsAnyExcept((byte)0));
+        Assert.False(b.Memory.Read(0, (int)b.Memory.Length).ContainsAnyExcept((byte)0));
         Assert.False(b.Immediates.ContainsKey(5));
     }
 
@@ -76,6 +76,25 @@ public abstract partial class FabricConformance
         Assert.True(a.Domain.TrySend(route, [1], 2));
         Deadline.Default.PollUntil(() => a.EndedTotal == 1 && a.Sent.Values.Sum() == 1, () => a.Step(), a.ToString);
         Assert.Equal(1, a.EndedFailed);
+        Assert.False(a.Sent.ContainsKey(FabricStatus.Ok));
+    }
+
+    [Fact]
+    public void H8_RouteToNobodyTakesNoHarmWhenOthersLeave()
+    {
+        using FabricHarness harness = CreateHarness();
+        FabricEndpoint a = harness.Open("a")[0];
+        int route = a.Domain.OpenRoute(harness.AbsentAddress);
+        for (int i = 1; i <= 3; i++)
+        {
+            harness.Open($"b{i}")[0].Domain.Dispose();
+            a.Post(new FabricWrite { Route = route, Immediate = 1, Context = (ulong)i });
+            Assert.True(a.Domain.TrySend(route, [1], (ulong)i));
+            a.Step();
+        }
+
+        Deadline.Default.PollUntil(() => a.EndedTotal == 3 && a.Sent.Values.Sum() == 3, () => a.Step(), a.ToString);
+        Assert.Equal(3, a.EndedFailed);
         Assert.False(a.Sent.ContainsKey(FabricStatus.Ok));
     }
 
@@ -126,17 +145,17 @@ public abstract partial class FabricConformance
         if (!b.Domain.Capabilities.FencesPeers)
             Assert.Skip("This fabric cannot fence a peer out (FabricCapabilities.FencesPeers); its memory gets new keys instead.");
         int back = b.Domain.OpenRoute(a.Domain.Address);
-        a.Buffer.Span(0, 4096).Fill(0xff);
+        a.Memory.Fill(0, 4096, 0xff);
         for (int i = 0; i < 20; i++)
             a.PostAll([a.Write(route, 0, b, 0, 4096, immediate: 1)], Deadline.Default, b);
 
         b.Domain.FencePeer(back);
-        b.Buffer.Span(0, 4096).Clear();
+        b.Memory.Fill(0, 4096, 0);
         a.PostAll([a.Write(route, 0, b, 0, 4096, immediate: 2)], Deadline.Default, b);
         Deadline.Default.PollUntil(() => a.EndedTotal == a.Posted, () => Both(a, b), () => $"{a} / {b}");
         for (int i = 0; i < 100; i++)
             Both(a, b);
-        Assert.False(b.Buffer.Span(0, 4096).ContainsAnyExcept((byte)0));
+        Assert.False(b.Memory.Read(0, 4096).ContainsAnyExcept((byte)0));
         Assert.False(b.Immediates.ContainsKey(2));
         Assert.True(a.EndedFailed > 0 || a.FailedRoutes > 0, a.ToString());
 
@@ -144,7 +163,7 @@ public abstract partial class FabricConformance
         route = a.Domain.OpenRoute(b.Domain.Address);
         a.PostAll([a.Write(route, 0, b, 0, 4096, immediate: 3)], Deadline.Default, b);
         Deadline.Default.PollUntil(() => b.Immediates.ContainsKey(3), () => Both(a, b), () => $"{a} / {b}");
-        Assert.False(b.Buffer.Span(0, 4096).ContainsAnyExcept((byte)0xff));
+        Assert.False(b.Memory.Read(0, 4096).ContainsAnyExcept((byte)0xff));
     }
 
     [Fact]
@@ -156,11 +175,11 @@ public abstract partial class FabricConformance
             a.PostAll([a.Write(route, 0, b, 0, 4096, immediate: 1)], Deadline.Default, b);
         b.Domain.Dispose();
         b.Domain.Dispose();
-        b.Buffer.Span(0, 4096).Clear();
+        b.Memory.Fill(0, 4096, 0);
         a.PostAll([a.Write(route, 0, b, 0, 4096, immediate: 1)], Deadline.Default);
         Deadline.Default.PollUntil(() => a.EndedTotal == a.Posted, () => a.Step(), a.ToString);
         Assert.True(a.EndedFailed >= 1);
-        Assert.False(b.Buffer.Span(0, 4096).ContainsAnyExcept((byte)0));
+        Assert.False(b.Memory.Read(0, 4096).ContainsAnyExcept((byte)0));
     }
 
     [Fact]

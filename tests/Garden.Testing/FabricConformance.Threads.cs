@@ -14,7 +14,7 @@ public abstract partial class FabricConformance
         receiver.OnImmediate = immediate =>
         {
             int sender = (int)(immediate >> 16), index = (int)(immediate & 0xffff) - 1;
-            Assert.False(receiver.Buffer.Span(((sender * Writes) + index) * Slot, Slot).ContainsAnyExcept((byte)(sender + 1)));
+            Assert.False(receiver.Memory.Read(((sender * Writes) + index) * Slot, Slot).ContainsAnyExcept((byte)(sender + 1)));
         };
         FabricEndpoint[] senders = [.. Enumerable.Range(0, Senders).Select(i => harness.Open($"s{i}")[0])];
         Exception? failure = null;
@@ -35,7 +35,7 @@ public abstract partial class FabricConformance
         {
             try
             {
-                sender.Buffer.Span(0, Slot).Fill((byte)(id + 1));
+                sender.Memory.Fill(0, Slot, (byte)(id + 1));
                 int route = sender.Domain.OpenRoute(receiver.Domain.Address);
                 var writes = new FabricWrite[Writes];
                 for (int i = 0; i < Writes; i++)
@@ -61,7 +61,7 @@ public abstract partial class FabricConformance
         using FabricHarness harness = CreateHarness();
         (FabricEndpoint a, FabricEndpoint b, _) = Pair(harness);
         b.Domain.Unregister(b.Keys);
-        a.Buffer.Span(0, length).Fill(0xff);
+        a.Memory.Fill(0, length, 0xff);
         Exception? failure = null;
         bool stop = false;
         object keys = default(RegionKeys);
@@ -71,15 +71,15 @@ public abstract partial class FabricConformance
         {
             for (int round = 0; round < rounds; round++)
             {
-                RegionKeys registered = b.Domain.Register(Start(b), length, MemoryKind.Host);
+                RegionKeys registered = b.Domain.Register(b.Memory.Address, length, b.Memory.Kind);
                 Volatile.Write(ref keys, registered);
                 Deadline.Default.PollUntil(
-                    () => b.Buffer.Span(length - 1, 1)[0] != 0 || Volatile.Read(ref failure) is not null, () => b.Step(), () => $"round {round}: {b}");
+                    () => b.Memory.Read(length - 1, 1)[0] != 0 || Volatile.Read(ref failure) is not null, () => b.Step(), () => $"round {round}: {b}");
                 b.Domain.Unregister(registered);
-                b.Buffer.Span(0, length).Clear();
+                b.Memory.Fill(0, length, 0);
                 for (int i = 0; i < 500; i++)
                     b.Step();
-                Assert.False(b.Buffer.Span(0, length).ContainsAnyExcept((byte)0), $"A write landed after Unregister in round {round}.");
+                Assert.False(b.Memory.Read(0, length).ContainsAnyExcept((byte)0), $"A write landed after Unregister in round {round}.");
             }
         }
         finally
@@ -193,6 +193,4 @@ public abstract partial class FabricConformance
             }
         }
     }
-
-    private static unsafe nint Start(FabricEndpoint end) => (nint)end.Buffer.Pointer;
 }

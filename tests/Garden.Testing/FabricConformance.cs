@@ -31,16 +31,18 @@ public abstract partial class FabricConformance
         using FabricHarness harness = CreateHarness();
         (FabricEndpoint a, FabricEndpoint b, int route) = Pair(harness, 8 << 20);
         const int At = 4097;
-        a.Buffer.Span(0, (int)a.Buffer.Length).Fill(0x11);
-        FillPattern(a.Buffer.Span(3, length), 7);
-        b.Buffer.Span(0, (int)b.Buffer.Length).Fill(Guard);
+        a.Memory.Fill(0, (int)a.Memory.Length, 0x11);
+        byte[] pattern = new byte[length];
+        FillPattern(pattern, 7);
+        a.Memory.Write(3, pattern);
+        b.Memory.Fill(0, (int)b.Memory.Length, Guard);
 
         Assert.Equal(1, a.Post(a.Write(route, 3, b, At, length, immediate: 9)));
         Drain(a, b, immediates: 1);
 
-        Assert.True(b.Buffer.Span(At, length).SequenceEqual(a.Buffer.Span(3, length)));
-        Assert.False(b.Buffer.Span(0, At).ContainsAnyExcept(Guard));
-        Assert.False(b.Buffer.Span(At + length, (int)b.Buffer.Length - At - length).ContainsAnyExcept(Guard));
+        Assert.True(b.Memory.Read(At, length).SequenceEqual(a.Memory.Read(3, length)));
+        Assert.False(b.Memory.Read(0, At).ContainsAnyExcept(Guard));
+        Assert.False(b.Memory.Read(At + length, (int)b.Memory.Length - At - length).ContainsAnyExcept(Guard));
         Assert.Equal(9u, Assert.Single(b.Order));
         Assert.Equal(1, a.Ended[FabricStatus.Ok]);
     }
@@ -121,7 +123,7 @@ public abstract partial class FabricConformance
             for (int j = 0; j < right.Length; j++)
             {
                 int route = left[i].Domain.OpenRoute(right[j].Domain.Address);
-                left[i].Buffer.Span(0, 64).Fill((byte)(i + 1));
+                left[i].Memory.Fill(0, 64, (byte)(i + 1));
                 left[i].PostAll([left[i].Write(route, 0, right[j], i * 64, 64, immediate: (uint)i + 1)], Deadline.Default, right);
                 expected++;
             }
@@ -135,7 +137,7 @@ public abstract partial class FabricConformance
         foreach (FabricEndpoint end in right)
         {
             for (int i = 0; i < left.Length; i++)
-                Assert.False(end.Buffer.Span(i * 64, 64).ContainsAnyExcept((byte)(i + 1)));
+                Assert.False(end.Memory.Read(i * 64, 64).ContainsAnyExcept((byte)(i + 1)));
         }
     }
 

@@ -10,13 +10,19 @@ public sealed unsafe class FabricEndpoint : IDisposable
     private readonly List<FabricCompletion> _heldMessages = [];
     private long _posted;
 
-    /// <summary>Wraps an open NIC and registers a buffer of so many bytes with it.</summary>
+    /// <summary>Wraps an open NIC and registers a buffer of so many bytes of host memory with it.</summary>
     public FabricEndpoint(IFabricDomain domain, TestSignal signal, long bufferBytes = 4 << 20)
+        : this(domain, signal, new HostEndpointMemory(bufferBytes))
+    {
+    }
+
+    /// <summary>Wraps an open NIC and registers memory with it, which the endpoint disposes.</summary>
+    public FabricEndpoint(IFabricDomain domain, TestSignal signal, EndpointMemory memory)
     {
         Domain = domain;
         Signal = signal;
-        Buffer = new NativeBuffer(bufferBytes);
-        Keys = domain.Register((nint)Buffer.Pointer, bufferBytes, MemoryKind.Host);
+        Memory = memory;
+        Keys = domain.Register(memory.Address, memory.Length, memory.Kind);
     }
 
     /// <summary>The NIC.</summary>
@@ -26,9 +32,12 @@ public sealed unsafe class FabricEndpoint : IDisposable
     public TestSignal Signal { get; }
 
     /// <summary>The registered memory.</summary>
-    public NativeBuffer Buffer { get; }
+    public EndpointMemory Memory { get; }
 
-    /// <summary>The keys of <see cref="Buffer"/>.</summary>
+    /// <summary>The registered memory, where it is the host's.</summary>
+    public NativeBuffer Buffer => ((HostEndpointMemory)Memory).Buffer;
+
+    /// <summary>The keys of <see cref="Memory"/>.</summary>
     public RegionKeys Keys { get; set; }
 
     /// <summary>Writes that were accepted.</summary>
@@ -86,7 +95,7 @@ public sealed unsafe class FabricEndpoint : IDisposable
     public FabricWrite Write(int route, long from, FabricEndpoint to, long at, long length, uint immediate = 0, ulong context = 1) => new()
     {
         Route = route,
-        LocalAddress = (ulong)Buffer.Pointer + (ulong)from,
+        LocalAddress = (ulong)Memory.Address + (ulong)from,
         LocalKey = Keys.LocalKey,
         RemoteAddress = to.Keys.RemoteBase + (ulong)at,
         RemoteKey = to.Keys.RemoteKey,
@@ -135,7 +144,7 @@ public sealed unsafe class FabricEndpoint : IDisposable
     public void Dispose()
     {
         Domain.Dispose();
-        Buffer.Dispose();
+        Memory.Dispose();
     }
 
     private void Note(in FabricCompletion completion)

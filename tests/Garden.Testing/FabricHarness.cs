@@ -1,9 +1,10 @@
+using System.Runtime.InteropServices;
 using Garden.Fabric;
 
 namespace Garden.Testing;
 
 /// <summary>A wire of the fabric under test: opens engines on it and injects what faults it can.</summary>
-public abstract class FabricHarness : IDisposable
+public abstract partial class FabricHarness : IDisposable
 {
     private readonly List<IDisposable> _opened = [];
 
@@ -20,7 +21,7 @@ public abstract class FabricHarness : IDisposable
         _opened.Add(signal);
         IReadOnlyList<IFabricDomain> domains = Create(name, nics).Open(new FabricOpenContext((ulong)name.GetHashCode(StringComparison.Ordinal), 0, signal));
         Assert.Equal(nics, domains.Count);
-        FabricEndpoint[] endpoints = [.. domains.Select(domain => new FabricEndpoint(domain, signal, bufferBytes))];
+        FabricEndpoint[] endpoints = [.. domains.Select(domain => new FabricEndpoint(domain, signal, Allocate(bufferBytes)))];
         _opened.AddRange(endpoints);
         return endpoints;
     }
@@ -31,6 +32,14 @@ public abstract class FabricHarness : IDisposable
     /// <summary>Waits until the endpoint's NIC has something, as a worker does.</summary>
     public virtual void Park(FabricEndpoint endpoint, long dueTimestamp, Deadline deadline)
     {
+        if (endpoint.Domain.WaitDescriptor >= 0)
+        {
+            double left = dueTimestamp == long.MaxValue ? double.MaxValue : (dueTimestamp - System.Diagnostics.Stopwatch.GetTimestamp()) * 1000.0 / System.Diagnostics.Stopwatch.Frequency;
+            var descriptor = new PollDescriptor { Descriptor = endpoint.Domain.WaitDescriptor, Events = 1 };
+            _ = Poll(ref descriptor, 1, (int)Math.Clamp(Math.Ceiling(left), 0, deadline.Left.TotalMilliseconds));
+            return;
+        }
+
         long ticks = dueTimestamp == long.MaxValue ? long.MaxValue : dueTimestamp - System.Diagnostics.Stopwatch.GetTimestamp();
         TimeSpan due = ticks == long.MaxValue ? TimeSpan.MaxValue : TimeSpan.FromSeconds(Math.Max(0, ticks) / (double)System.Diagnostics.Stopwatch.Frequency);
         endpoint.Signal.Park(due < deadline.Left ? Deadline.In(due) : deadline);
@@ -45,6 +54,20 @@ public abstract class FabricHarness : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>Memory for an endpoint.</summary>
+    protected virtual EndpointMemory Allocate(long bytes) => new HostEndpointMemory(bytes);
+
     /// <summary>An engine's end of the wire.</summary>
     protected abstract IFabric Create(string name, int nics);
+
+    [LibraryImport("libc", EntryPoint = "poll")]
+    private static partial int Poll(ref PollDescriptor descriptors, nuint count, int milliseconds);
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct PollDescriptor
+    {
+        public int Descriptor;
+        public short Events;
+        public short Happened;
+    }
 }

@@ -17,7 +17,7 @@ internal static class DoctorCommand
                 return parse.GetValue(require)!.Length == 0 ? 0 : 1;
             }
 
-            Finding[] findings = [.. LibfabricFindings.All(), .. DeviceFindings.All(), .. LimitFindings.All()];
+            Finding[] findings = [.. LibfabricFindings.All(), .. DeviceFindings.All(), .. TopologyFindings.All(), .. LimitFindings.All()];
             if (parse.GetValue(json))
                 PrintJson(findings);
             else

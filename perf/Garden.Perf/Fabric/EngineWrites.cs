@@ -81,8 +81,7 @@ internal sealed class EngineWrites : IWritePair
             from.Region.Handle, PairMemory.LatencyOffset, from.Remote.Handle, PairMemory.LatencyOffset, bytes, to.Counter.Immediate));
         while (true)
         {
-            from.Engine.Poll();
-            to.Engine.Poll();
+            Turn(from, to);
             if (to.Counter.Value >= target)
                 return transfer;
             limit.Count();
@@ -122,10 +121,14 @@ internal sealed class EngineWrites : IWritePair
         DestinationStride = workload.Stride,
     });
 
-    private void Poll()
+    private void Poll() => Turn(_sender, _receiver);
+
+    private static void Turn(End first, End second)
     {
-        _sender.Engine.Poll();
-        _receiver.Engine.Poll();
+        bool worked = first.Engine.Poll();
+        worked |= second.Engine.Poll();
+        if (!worked && first.Nic is { } one && second.Nic is { } other && one.TryArm(out _) && other.TryArm(out _))
+            DescriptorRest.Wait(one.WaitDescriptor, other.WaitDescriptor);
     }
 
     /// <summary>One engine with its memory and its counter.</summary>
@@ -134,11 +137,15 @@ internal sealed class EngineWrites : IWritePair
         public End(IFabric fabric, NativeBuffer memory)
         {
             Engine = TransferEngine.CreateBuilder().UseFabric(fabric).Configure(static options => options.CallerDriven = true).Build();
+            Nic = (fabric as RestingFabric)?.Nic;
             Region = Engine.Register(memory);
             Counter = Engine.AllocateCounter();
         }
 
         public TransferEngine Engine { get; }
+
+        /// <summary>What to wait for when there is nothing to do; null where ends are polled without a rest.</summary>
+        public IFabricDomain? Nic { get; }
 
         public MemoryRegion Region { get; }
 

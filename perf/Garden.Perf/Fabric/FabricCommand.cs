@@ -7,19 +7,20 @@ internal static class FabricCommand
 {
     public static Command Create(Option<bool> json)
     {
-        var fabric = new Option<string>("--fabric") { Description = "The fabric: loopback, tcp, shm or efa.", DefaultValueFactory = static _ => "loopback" };
+        var fabric = new Option<string>("--fabric") { Description = "The fabric: loopback, tcp, shm, efa or verbs.", DefaultValueFactory = static _ => "loopback" };
         fabric.AcceptOnlyFromAmong([.. FabricChoice.Names]);
         var bind = new Option<string[]>("--bind")
         {
-            Description = "tcp: local addresses of the two ends (127.0.0.1); efa: the adapters' domains. One serves both ends.",
+            Description = "tcp: local addresses of the two ends (127.0.0.1); efa: the adapters' domains; verbs: the devices, the first two by default. One serves both ends.",
             AllowMultipleArgumentsPerToken = true,
             DefaultValueFactory = static _ => [],
         };
         var quick = new Option<bool>("--quick") { Description = "A few sizes and rounds: about ten seconds." };
+        var sample = new Option<int>("--sample-ms") { Description = "How long one sample takes; more where a device is slow.", DefaultValueFactory = static _ => 25 };
         var raw = new Option<bool>("--raw-only") { Description = "Only the loop on the bare provider, for comparing it with perf/native/write_loop." };
         var command = new Command("fabric", "Latency and throughput of the engine on a fabric, beside the same loop on the bare provider in the same run. One thread drives both ends.")
         {
-            fabric, bind, quick, raw,
+            fabric, bind, quick, sample, raw,
         };
         command.SetAction((parse, _) =>
         {
@@ -30,7 +31,7 @@ internal static class FabricCommand
                 if (parse.GetValue(raw))
                     RawScenario.Run(choice, report);
                 else
-                    new FabricScenario(choice, report, parse.GetValue(quick)).Run();
+                    new FabricScenario(choice, report, parse.GetValue(quick), TimeSpan.FromMilliseconds(parse.GetValue(sample))).Run();
                 return Task.FromResult(0);
             }
             catch (Exception exception) when (exception is FabricException or InvalidDataException or TimeoutException)

@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Garden.Perf.Fabric;
 
 /// <summary>Verification, latencies and throughput of one fabric, each row beside its ceiling.</summary>
-internal sealed class FabricScenario(FabricChoice choice, Report report, bool quick)
+internal sealed class FabricScenario(FabricChoice choice, Report report, bool quick, TimeSpan sample)
 {
     private const int DefaultDepth = 64;
 
@@ -38,6 +38,8 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, bool qu
             }
         }
 
+        if (choice.Name == "verbs")
+            Chains(memory);
         foreach (int depth in (int[])(quick ? [] : [1, 4, 16, 256, 1024]))
         {
             (EngineWrites deep, IWritePair deepCeiling) = choice.Open(memory, depth);
@@ -48,6 +50,25 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, bool qu
                 Throughput(4096, 1024, depth, deep, deepCeiling);
                 Throughput(65_536, 0, Math.Min(depth, DepthOf(65_536)), deep, deepCeiling);
             }
+        }
+    }
+
+    /// <summary>What a doorbell for sixteen writes is worth against one for each: both through the engine.</summary>
+    private void Chains(PairMemory memory)
+    {
+        using EngineWrites sixteen = choice.OpenEngine(memory, DefaultDepth), one = (choice with { ChainLength = 1 }).OpenEngine(memory, DefaultDepth);
+        foreach (long bytes in (long[])[8, 1024, 4096])
+        {
+            using var workload = new Workload(bytes, 1024, DefaultDepth);
+            PairedMeasurement.Throughput measured = PairedMeasurement.Measure(sixteen, one, workload, Rounds, sample);
+            report.Line(
+                "chain",
+                ("fabric", choice.Name),
+                ("bytes", bytes),
+                ("length", choice.ChainLength),
+                ("mop_s", 1e-6 / measured.Engine),
+                ("single_mop_s", 1e-6 / measured.Ceiling),
+                ("ratio", measured.Ratio));
         }
     }
 
@@ -94,7 +115,7 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, bool qu
 
     private void Latency(string name, long bytes, Func<IWritePair, long> measure, IWritePair engine, IWritePair ceiling)
     {
-        (double[] engines, double[] ceilings) = PairedMeasurement.Latencies(measure, engine, ceiling, TimeSpan.FromSeconds(quick ? 0.3 : 0.8));
+        (double[] engines, double[] ceilings) = PairedMeasurement.Latencies(measure, engine, ceiling, TimeSpan.FromSeconds(quick ? 0.3 : 0.8), sample);
         report.Line(
             "latency",
             ("fabric", choice.Name),
@@ -113,7 +134,7 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, bool qu
     private void Throughput(long bytes, int pages, int depth, IWritePair engine, IWritePair ceiling)
     {
         using var workload = new Workload(bytes, pages, depth);
-        PairedMeasurement.Throughput measured = PairedMeasurement.Measure(engine, ceiling, workload, Rounds);
+        PairedMeasurement.Throughput measured = PairedMeasurement.Measure(engine, ceiling, workload, Rounds, sample);
         report.Line(
             "throughput",
             ("fabric", choice.Name),

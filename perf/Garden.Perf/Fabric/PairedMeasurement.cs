@@ -5,8 +5,6 @@ namespace Garden.Perf.Fabric;
 /// <summary>Interleaved pairs of the engine and its ceiling: what disturbs the machine disturbs both.</summary>
 internal static class PairedMeasurement
 {
-    private static readonly TimeSpan s_sample = TimeSpan.FromMilliseconds(25);
-
     /// <summary>Medians of a workload's throughput.</summary>
     /// <param name="Engine">Seconds per write.</param>
     /// <param name="Ceiling">Seconds per write.</param>
@@ -14,9 +12,9 @@ internal static class PairedMeasurement
     /// <param name="Cpu">Processor time over wall time while the engine ran.</param>
     public readonly record struct Throughput(double Engine, double Ceiling, double Ratio, double Cpu);
 
-    public static Throughput Measure(IWritePair engine, IWritePair ceiling, Workload workload, int rounds)
+    public static Throughput Measure(IWritePair engine, IWritePair ceiling, Workload workload, int rounds, TimeSpan sample)
     {
-        long operations = Calibrate(ceiling, workload), engineOperations = Calibrate(engine, workload);
+        long operations = Calibrate(ceiling, workload, sample), engineOperations = Calibrate(engine, workload, sample);
         double[] engines = new double[rounds], ceilings = new double[rounds];
         TimeSpan processor = default;
         double wall = 0;
@@ -39,40 +37,40 @@ internal static class PairedMeasurement
     }
 
     /// <summary>Latencies in microseconds, in blocks that take turns.</summary>
-    public static (double[] Engine, double[] Ceiling) Latencies(Func<IWritePair, long> measure, IWritePair engine, IWritePair ceiling, TimeSpan time)
+    public static (double[] Engine, double[] Ceiling) Latencies(Func<IWritePair, long> measure, IWritePair engine, IWritePair ceiling, TimeSpan time, TimeSpan sample)
     {
         const int Block = 200;
         var engines = new List<double>();
         var ceilings = new List<double>();
-        Take(measure, engine, Block, []);
-        Take(measure, ceiling, Block, []);
+        Take(measure, engine, Block, [], sample);
+        Take(measure, ceiling, Block, [], sample);
         long started = Stopwatch.GetTimestamp();
         while (Stopwatch.GetElapsedTime(started) < time)
         {
-            Take(measure, engine, Block, engines);
-            Take(measure, ceiling, Block, ceilings);
+            Take(measure, engine, Block, engines, sample);
+            Take(measure, ceiling, Block, ceilings, sample);
         }
 
         return ([.. engines], [.. ceilings]);
     }
 
-    private static void Take(Func<IWritePair, long> measure, IWritePair pair, int most, List<double> microseconds)
+    private static void Take(Func<IWritePair, long> measure, IWritePair pair, int most, List<double> microseconds, TimeSpan sample)
     {
         long started = Stopwatch.GetTimestamp();
-        for (int i = 0; i < most && Stopwatch.GetElapsedTime(started) < s_sample; i++)
+        for (int i = 0; i < most && Stopwatch.GetElapsedTime(started) < sample; i++)
             microseconds.Add(Statistics.Nanoseconds(measure(pair)) / 1000);
     }
 
     /// <summary>How many operations take about as long as one sample is to last.</summary>
-    private static long Calibrate(IWritePair pair, Workload workload)
+    private static long Calibrate(IWritePair pair, Workload workload, TimeSpan sample)
     {
         // The first one may have to connect.
         pair.Write(workload, 1);
         for (long operations = 1; ; operations *= 2)
         {
             double seconds = Time(pair, workload, operations) * operations * workload.WritesPerOperation;
-            if (seconds > s_sample.TotalSeconds / 4)
-                return Math.Max(1, (long)(operations * s_sample.TotalSeconds / seconds));
+            if (seconds > sample.TotalSeconds / 4)
+                return Math.Max(1, (long)(operations * sample.TotalSeconds / seconds));
         }
     }
 

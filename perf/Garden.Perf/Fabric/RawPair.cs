@@ -1,18 +1,17 @@
 using System.Diagnostics;
-using Garden.Fabric;
 
 namespace Garden.Perf.Fabric;
 
-/// <summary>The ceiling of a libfabric fabric: the same writes on two bare endpoints, with the same flags and depth.</summary>
+/// <summary>The ceiling of a fabric: the same writes on two bare ends of its provider, with the same flags and depth.</summary>
 internal sealed class RawPair : IWritePair
 {
     private readonly RawEnd _sender;
     private readonly RawEnd _receiver;
 
-    public RawPair((IFabric Sender, IFabric Receiver) fabrics, PairMemory memory, int depth)
+    public RawPair(RawEnd sender, RawEnd receiver)
     {
-        _sender = new RawEnd(fabrics.Sender, memory.Source, depth);
-        _receiver = new RawEnd(fabrics.Receiver, memory.Destination, depth);
+        _sender = sender;
+        _receiver = receiver;
         _sender.Connect(_receiver);
         _receiver.Connect(_sender);
     }
@@ -37,8 +36,7 @@ internal sealed class RawPair : IWritePair
                 }
             }
 
-            _sender.Poll();
-            _receiver.Poll();
+            Turn(_sender, _receiver);
             limit.Count();
         }
     }
@@ -77,16 +75,14 @@ internal sealed class RawPair : IWritePair
         long arrived = to.Arrived + 1;
         while (!from.TryPost(PairMemory.LatencyOffset, PairMemory.LatencyOffset, bytes, more: false))
         {
-            from.Poll();
-            to.Poll();
+            Turn(from, to);
             limit.Count();
         }
 
         // In the engines' order: the end that has posted, then the other one.
         while (to.Arrived < arrived)
         {
-            from.Poll();
-            to.Poll();
+            Turn(from, to);
             limit.Count();
         }
     }
@@ -96,9 +92,17 @@ internal sealed class RawPair : IWritePair
         var limit = new TurnLimit();
         while (end.Ended < ended)
         {
-            _sender.Poll();
-            _receiver.Poll();
+            Turn(_sender, _receiver);
             limit.Count();
         }
+    }
+
+    private static void Turn(RawEnd first, RawEnd second)
+    {
+        long before = first.Ended + first.Arrived + second.Ended + second.Arrived;
+        first.Poll();
+        second.Poll();
+        if (first.WaitDescriptor >= 0 && first.Ended + first.Arrived + second.Ended + second.Arrived == before && first.TryArm() && second.TryArm())
+            DescriptorRest.Wait(first.WaitDescriptor, second.WaitDescriptor);
     }
 }

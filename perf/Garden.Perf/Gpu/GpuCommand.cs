@@ -12,7 +12,7 @@ internal static class GpuCommand
     public static Command Create()
     {
         var device = new Option<int>("--device") { Description = "The CUDA device.", DefaultValueFactory = static _ => 0 };
-        var only = new Option<string?>("--only") { Description = "Run only: copies, writes or watcher." };
+        var only = new Option<string?>("--only") { Description = "Run only: copies, writes, watcher or nvlink." };
         var megabytes = new Option<long>("--mib") { Description = "MiB to copy (read and written: twice as many are moved).", DefaultValueFactory = static _ => FullBytes >> 20 };
         var tune = new Option<bool>("--tune") { Description = "Also try other launch shapes." };
         var command = new Command("gpu", "Kernels of one GPU against its own memcpy and flag round trip.") { device, only, megabytes, tune };
@@ -43,9 +43,23 @@ internal static class GpuCommand
             WriteListScenario.Run(bench, table, memcpy, bytes, tune);
         if (only is null or "watcher")
             await WatcherScenario.RunAsync(bench, table);
+        if (only is null or "nvlink")
+            await NvlinkAsync(bench, table, ordinal, bytes);
         double again = Memcpy(bench, bytes);
         table.Add("device memcpy again, at the end", string.Create(CultureInfo.InvariantCulture, $"{again:0} GB/s"));
         table.Print($"{device.Name}, CUDA {CudaDriver.Version / 1000}.{CudaDriver.Version % 1000 / 10}, .NET {Environment.Version}, {DateTimeOffset.UtcNow:yyyy-MM-dd}; GB/s are bytes read and written, medians of {GpuBench.Repetitions}");
+    }
+
+    /// <summary>Between this device and another one where there is one, else within this one.</summary>
+    private static async Task NvlinkAsync(GpuBench bench, GpuTable table, int ordinal, long bytes)
+    {
+        using CudaDevice? other = CudaDriver.DeviceCount > 1 ? KernelDevice.OpenCuda(ordinal == 0 ? 1 : 0) : null;
+        CudaDevice receiver = other ?? (CudaDevice)bench.Device;
+        if (other is not null)
+            ((CudaDevice)bench.Device).EnablePeer(other);
+        table.Add($"nvlink, to {(other is null ? "the same GPU: no NVLink, copies stay in its memory" : other.Name)}", "GB/s are bytes copied");
+        await NvlinkScenario.RunAsync(bench, table, receiver, bytes);
+        await NvlinkKvScenario.RunAsync(bench, table, receiver);
     }
 
     private static double Memcpy(GpuBench bench, long bytes)

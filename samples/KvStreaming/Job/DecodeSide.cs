@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Garden;
 using Garden.KvCache;
+using Garden.Samples;
 
 namespace KvStreaming;
 

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Garden.Samples;
 using Garden;
 
 namespace KvStreaming;

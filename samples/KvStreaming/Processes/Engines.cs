@@ -1,6 +1,8 @@
 using Garden;
 using Garden.Fabric.Loopback;
 using Garden.Interop.Libfabric;
+using Garden.Kernels;
+using Garden.Kernels.Nvlink;
 
 namespace KvStreaming;
 
@@ -13,6 +15,10 @@ internal static class Engines
             .UseLoopback(network, new LoopbackOptions { Name = name, Nics = options.Nics, ReorderSeed = options.ReorderSeed })
             .Build();
 
+    /// <summary>An engine whose NICs are streams of a device.</summary>
+    public static TransferEngine OnNvlink(KernelDevice device, SampleOptions options) =>
+        TransferEngine.CreateBuilder().UseNvlink(device, new NvlinkOptions { Nics = options.Nics }).Build();
+
     /// <summary>One side's engine, for a peer in another process.</summary>
     public static TransferEngine Build(SampleOptions options)
     {
@@ -21,7 +27,8 @@ internal static class Engines
         {
             FabricName.Tcp => builder.UseTcp(options.Bind.Length > 0 ? options.Bind : [.. Enumerable.Range(1, options.Nics).Select(nic => $"127.0.0.{nic}")]).Build(),
             FabricName.Shm => builder.UseShm(new ShmOptions { Nics = options.Nics }).Build(),
-            _ => throw new UsageException("Loopback reaches no other process; use --fabric tcp or shm."),
+            FabricName.Verbs => builder.UseVerbs(options.Bind).Build(),
+            _ => throw new UsageException("Loopback reaches no other process; use --fabric tcp, shm or verbs."),
         };
     }
 }

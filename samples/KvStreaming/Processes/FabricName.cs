@@ -11,4 +11,10 @@ internal enum FabricName
 
     /// <summary>libfabric's shared memory: two processes on one host.</summary>
     Shm,
+
+    /// <summary>RDMA devices: two processes on one or two hosts.</summary>
+    Verbs,
+
+    /// <summary>GPUs of this host, in this process.</summary>
+    Nvlink,
 }

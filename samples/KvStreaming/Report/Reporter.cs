@@ -9,7 +9,7 @@ internal static class Reporter
     private const int MostErrors = 10;
     private const string OtherProcess = "(prefill process)";
 
-    public static void PrintTable(IReadOnlyList<ModelResult> results, double memcpy)
+    public static void PrintTable(IReadOnlyList<ModelResult> results, double memcpy, string ceiling)
     {
         if (Console.IsOutputRedirected)
             AnsiConsole.Profile.Width = PlainWidth;
@@ -26,7 +26,7 @@ internal static class Reporter
         Row(table, "bytes", columns, figures => Size(figures.Bytes));
         Row(table, "verified bytes", columns, figures => $"{Size(figures.VerifiedBytes)} ({Percent(figures.VerifiedBytes, figures.Bytes)})");
         Row(table, "GB/s, with fill and verification", columns, figures => $"{figures.GbPerSecond:0.00}");
-        Row(table, "memcpy of one core, GB/s", columns, figures => $"{figures.MemcpyGbPerSecond:0.00} (ratio {figures.OverMemcpy:0.00})");
+        Row(table, $"{ceiling}, GB/s", columns, figures => $"{figures.MemcpyGbPerSecond:0.00} (ratio {figures.OverMemcpy:0.00})");
         Row(table, "writes per request", columns, figures => $"{figures.WritesPerRequest?.ToString("N1") ?? OtherProcess}");
         Row(table, "  before coalescing", columns, figures => $"{figures.WritesPerRequestUncoalesced:N1}");
         foreach (Placement placement in Enum.GetValues<Placement>())

@@ -5,7 +5,7 @@ public sealed partial class TransferEngine
 {
     /// <summary>Sends a message and completes when the fabric has sent it (not when it was read).</summary>
     /// <exception cref="ArgumentException">The message is longer than <see cref="Peer.MaxMessageLength"/>.</exception>
-    /// <exception cref="PeerFailedException">The peer is not ready, or failed before it was sent.</exception>
+    /// <exception cref="PeerFailedException">The peer is not ready, or the connection that carried the message broke.</exception>
     /// <exception cref="TimeoutException">The peer took no message before the deadline (default: the options' TransferDeadline).</exception>
     /// <exception cref="InvalidOperationException">Too many messages wait already.</exception>
     public async ValueTask SendAsync(Peer peer, ushort channel, ReadOnlyMemory<byte> message, TimeSpan? deadline = null)

@@ -87,7 +87,7 @@ internal sealed unsafe partial class Worker
                 if (!TrySendNow(peer, message.Bytes, context))
                     return worked;
                 if (message.Source >= 0)
-                    _sending.Add(message.Source);
+                    _sending.Add(message.Source, peer);
                 message.Return();
                 Interlocked.Decrement(ref _queuedMessages);
                 peer.LastSent = _now;
@@ -100,7 +100,7 @@ internal sealed unsafe partial class Worker
         return worked;
     }
 
-    private readonly HashSet<int> _sending = [];
+    private readonly Dictionary<int, Peer> _sending = [];
 
     private bool TrySendNow(Peer peer, ReadOnlySpan<byte> message, ulong context)
     {
@@ -131,18 +131,26 @@ internal sealed unsafe partial class Worker
     private void CompleteMessage(Nic nic, FabricCompletion* completion)
     {
         int source = (int)completion->Context - 1;
-        if (completion->Context == 0 || !_sending.Remove(source))
+        if (completion->Context == 0 || !_sending.Remove(source, out Peer? peer))
         {
             if (completion->Status != FabricStatus.Ok)
                 DropMessage($"one that was sent without waiting ended as {completion->Status}");
             return;
         }
 
-        _engine.Sources[source].Complete(
-            default,
-            completion->Status == FabricStatus.Ok
-                ? null
-                : new FabricException($"A message ended as {completion->Status}: {nic.Domain.Explain(completion->Status, completion->ProviderCode)}", completion->Status, completion->ProviderCode));
+        _engine.Sources[source].Complete(default, completion->Status == FabricStatus.Ok ? null : FailureOf(peer, nic, completion));
+    }
+
+    private static Exception FailureOf(Peer peer, Nic nic, FabricCompletion* completion)
+    {
+        if (peer.Failure is { } known)
+            return known;
+        var failure = new FabricException(
+            $"A message to {peer.Address} over NIC {nic.Domain.Address} ended as {completion->Status}: {nic.Domain.Explain(completion->Status, completion->ProviderCode)}",
+            completion->Status,
+            completion->ProviderCode);
+        // Its messages are reported before the route itself; the peer's state follows.
+        return completion->Status == FabricStatus.RouteDown ? new PeerFailedException(peer.Address, failure.Message, failure) : failure;
     }
 
     private void Receive(Nic nic, FabricCompletion* completion)

@@ -241,7 +241,7 @@ internal sealed unsafe partial class Worker
         foreach (Connecting attempt in _connecting)
             attempt.Done.TrySetException(cause);
         _connecting.Clear();
-        foreach (int source in _sending)
+        foreach (int source in _sending.Keys)
             _engine.Sources[source].Complete(default, cause);
         _sending.Clear();
         foreach (Quiesce quiesce in _quiesces)

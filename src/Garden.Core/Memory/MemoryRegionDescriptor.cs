@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Numerics;
 using System.Text;
 
 namespace Garden;
@@ -53,7 +52,7 @@ public sealed record MemoryRegionDescriptor
             throw new DescriptorException($"A region descriptor begins with \"GRDN\"; got 0x{magic:x8}.");
         if (bytes[4] != Version)
             throw new DescriptorException($"Region descriptor version {bytes[4]} is not understood (this is version {Version}); use the same Garden version on both sides.");
-        uint expected = Checksum(bytes[..^4]);
+        uint expected = Crc32C.Of(bytes[..^4]);
         uint found = BinaryPrimitives.ReadUInt32LittleEndian(bytes[^4..]);
         if (expected != found)
             throw new DescriptorException($"Region descriptor checksum is 0x{found:x8}, its bytes give 0x{expected:x8}: it was damaged or cut on the way.");
@@ -120,7 +119,7 @@ public sealed record MemoryRegionDescriptor
             position += 16;
         }
 
-        BinaryPrimitives.WriteUInt32LittleEndian(destination[position..], Checksum(destination[..position]));
+        BinaryPrimitives.WriteUInt32LittleEndian(destination[position..], Crc32C.Of(destination[..position]));
         return position + 4;
     }
 
@@ -137,15 +136,5 @@ public sealed record MemoryRegionDescriptor
         var route = new RouteEntry(fabric, nic, BinaryPrimitives.ReadUInt64LittleEndian(rest[1..]), BinaryPrimitives.ReadUInt64LittleEndian(rest[9..]));
         rest = rest[17..];
         return route;
-    }
-
-    private static uint Checksum(ReadOnlySpan<byte> bytes)
-    {
-        uint crc = uint.MaxValue;
-        for (; bytes.Length >= 8; bytes = bytes[8..])
-            crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(bytes));
-        foreach (byte value in bytes)
-            crc = BitOperations.Crc32C(crc, value);
-        return ~crc;
     }
 }

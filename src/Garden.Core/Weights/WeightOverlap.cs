@@ -82,25 +82,35 @@ public readonly struct WeightOverlap
     /// <summary>What <paramref name="source"/> owes <paramref name="destination"/>; false when that is nothing.</summary>
     internal static bool TryCreate(int index, in WeightPart part, in WeightSide source, in WeightSide destination, out WeightOverlap overlap)
     {
+        WeightBox from = source.Box;
+        // Copies take turns over receivers, tensors and rules.
+        int turn = (int)(((long)from.Replica - destination.Rank - part.Rule) % from.Replicas);
+        return TryCreate(index, in part, in source, in destination, from.Flat, turn < 0 ? turn + from.Replicas : turn, from.Replicas, out overlap);
+    }
+
+    /// <summary>
+    /// The same of some tensors and positions: every <paramref name="outerStep"/>-th combination from <paramref name="firstOuter"/> on,
+    /// and of the source's box the positions of <paramref name="window"/>, unless the elements are converted.
+    /// </summary>
+    internal static bool TryCreate(
+        int index, in WeightPart part, in WeightSide source, in WeightSide destination, in WeightRange window, int firstOuter, int outerStep, out WeightOverlap overlap)
+    {
         overlap = default;
         WeightBox from = source.Box, to = destination.Box;
         WeightRange experts = Intersect(from.Experts, to.Experts);
         WeightRange rows = Intersect(from.Ranges[0], to.Ranges[0]);
         WeightRange columns = Intersect(from.Ranges[1], to.Ranges[1]);
         WeightRange depth = Intersect(from.Ranges[2], to.Ranges[2]);
-        // Copies take turns over receivers, tensors and rules.
-        int turn = (int)(((long)from.Replica - destination.Rank - part.Rule) % from.Replicas);
-        int firstOuter = turn < 0 ? turn + from.Replicas : turn;
         if (experts.Count == 0 || rows.Count == 0 || columns.Count == 0 || depth.Count == 0 || firstOuter >= part.Outers)
             return false;
 
         var shape = new WeightGrid(rows.Count, columns.Count, depth.Count);
-        WeightStrides sourceStrides = source.Strides(rows.First, columns.First, depth.First, experts.First, firstOuter, from.Replicas);
-        WeightStrides destinationStrides = destination.Strides(rows.First, columns.First, depth.First, experts.First, firstOuter, from.Replicas);
-        (long first, long end) = destination.Window(shape, rows.First, columns.First, depth.First);
+        WeightStrides sourceStrides = source.Strides(rows.First, columns.First, depth.First, experts.First, firstOuter, outerStep);
+        WeightStrides destinationStrides = destination.Strides(rows.First, columns.First, depth.First, experts.First, firstOuter, outerStep);
+        (long first, long end) = destination.Window(to.Flat, shape, rows.First, columns.First, depth.First);
         if (!part.IsConverted)
         {
-            (long sourceFirst, long sourceEnd) = source.Window(shape, rows.First, columns.First, depth.First);
+            (long sourceFirst, long sourceEnd) = source.Window(in window, shape, rows.First, columns.First, depth.First);
             (first, end) = (Math.Max(first, sourceFirst), Math.Min(end, sourceEnd));
         }
 
@@ -117,8 +127,8 @@ public readonly struct WeightOverlap
             SourceRank = source.Rank,
             DestinationRank = destination.Rank,
             FirstOuter = firstOuter,
-            OuterStep = from.Replicas,
-            OuterCount = ((part.Outers - firstOuter - 1) / from.Replicas) + 1,
+            OuterStep = outerStep,
+            OuterCount = ((part.Outers - firstOuter - 1) / outerStep) + 1,
             FirstExpert = (int)experts.First,
             ExpertCount = (int)experts.Count,
             Rows = rows,
@@ -133,10 +143,32 @@ public readonly struct WeightOverlap
             Source = sourceStrides,
             Destination = destinationStrides,
             FirstTensor = part.FirstTensor + ((long)firstOuter * part.Experts) + experts.First,
-            TensorsPerOuter = (long)from.Replicas * part.Experts,
+            TensorsPerOuter = (long)outerStep * part.Experts,
         };
         return true;
     }
+
+    /// <summary>Some combinations and experts of an overlap that takes every combination. Both counts are 1 or more and inside it.</summary>
+    internal WeightOverlap Of(int firstOuter, int outerCount, int firstExpert, int expertCount)
+    {
+        long outers = firstOuter - FirstOuter, experts = firstExpert - FirstExpert;
+        return this with
+        {
+            FirstOuter = firstOuter,
+            OuterCount = outerCount,
+            FirstExpert = firstExpert,
+            ExpertCount = expertCount,
+            Source = Source with { Start = Source.Start + (outers * Source.Outer) + (experts * Source.Expert) },
+            Destination = Destination with { Start = Destination.Start + (outers * Destination.Outer) + (experts * Destination.Expert) },
+            FirstTensor = FirstTensor + (outers * TensorsPerOuter) + experts,
+        };
+    }
+
+    /// <summary>True when both take the same elements in the same way, so that what is staged for one serves the other.</summary>
+    internal bool StagesLike(in WeightOverlap other) =>
+        Stage == other.Stage && Part == other.Part
+        && (FirstOuter, OuterCount, FirstExpert, ExpertCount) == (other.FirstOuter, other.OuterCount, other.FirstExpert, other.ExpertCount)
+        && (Rows, Columns, Depth, PackedFirst, PackedEnd) == (other.Rows, other.Columns, other.Depth, other.PackedFirst, other.PackedEnd);
 
     /// <summary>The pieces to write, in the order of the box; those of a staged overlap come from <paramref name="staging"/> on.</summary>
     internal int Write(long staging, ref WeightPieces pieces)
@@ -146,6 +178,10 @@ public readonly struct WeightOverlap
         WeightGrid grid = staged || DestinationGrid.Run < SourceGrid.Run ? DestinationGrid : SourceGrid;
         return WeightPieceSplitter.Split(in this, grid, staged ? Packed(staging, grid) : Source, Destination, Stage, ref pieces);
     }
+
+    /// <summary>The runs from where the sender holds them, even where <see cref="Write"/> would stage them.</summary>
+    internal int WriteInPlace(ref WeightPieces pieces) => WeightPieceSplitter.Split(
+        in this, DestinationGrid.Run < SourceGrid.Run ? DestinationGrid : SourceGrid, Source, Destination, WeightStage.Direct, ref pieces);
 
     /// <summary>The copies that pack a <see cref="WeightStage.Packed"/> overlap: from the sender's tensors to its staging memory.</summary>
     internal int Pack(long staging, ref WeightPieces pieces) =>

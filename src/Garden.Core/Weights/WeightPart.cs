@@ -79,6 +79,15 @@ public readonly struct WeightPart
     /// <summary>Rows of this one's output: 1, or the members of the fusion.</summary>
     public int OutputParts => (int)_outputParts;
 
+    /// <summary>The same row as the trainer has it: the elements are not converted.</summary>
+    internal WeightPart Unconverted()
+    {
+        WeightPart copy = this;
+        Span<long> words = MemoryMarshal.Cast<WeightPart, long>(MemoryMarshal.CreateSpan(ref copy, 1));
+        (words[8], words[9]) = (_trainerBytes, 0);
+        return copy;
+    }
+
     /// <summary>The rows of a map.</summary>
     public static ReadOnlySpan<WeightPart> Of<TMap>()
         where TMap : unmanaged, IWeightShardMap<TMap> => MemoryMarshal.Cast<long, WeightPart>(TMap.PartWords);

@@ -26,14 +26,14 @@ internal readonly record struct WeightSide(int Rank, WeightBox Box, long Base, l
             columnPitch * ElementBytes);
     }
 
-    /// <summary>Which elements of a part of the box are held under a flat split, as a range of their numbers.</summary>
-    public (long First, long End) Window(WeightGrid part, long row, long column, long depth)
+    /// <summary>Which elements of a part of the box lie in a range of its positions, such as what is held under a flat split, as a range of their numbers.</summary>
+    public (long First, long End) Window(in WeightRange positions, WeightGrid part, long row, long column, long depth)
     {
         long columnPitch = Box.Ranges[2].Local, rowPitch = Box.Ranges[1].Local * columnPitch;
         long position = PositionOf(row, column, depth);
         return (
-            part.ElementsBelow(Box.Flat.First - position, rowPitch, columnPitch),
-            part.ElementsBelow(Box.Flat.End - position, rowPitch, columnPitch));
+            part.ElementsBelow(positions.First - position, rowPitch, columnPitch),
+            part.ElementsBelow(positions.End - position, rowPitch, columnPitch));
     }
 
     private long PositionOf(long row, long column, long depth) =>

@@ -20,7 +20,7 @@ internal sealed unsafe partial class LibfabricDomain
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             fid_mr* mr = RegisterNative(address, length, kind);
-            return new RegionKeys(_regions.Add(mr, address, length), mr->key, RemoteBaseOf(address));
+            return new RegionKeys(_regions.Add(mr, mr->mem_desc, address, length), mr->key, RemoteBaseOf(address));
         }
     }
 
@@ -40,7 +40,7 @@ internal sealed unsafe partial class LibfabricDomain
         lock (_gate)
         {
             // Landing happens in this domain's own calls alone, and the gate keeps them out: what comes later finds no key.
-            fid_mr* mr = _disposed ? null : _regions.Remove(keys.LocalKey);
+            fid_mr* mr = _disposed ? null : (fid_mr*)_regions.Remove(keys.LocalKey);
             if (mr is not null)
                 Calls.fi_close(&mr->fid);
         }
@@ -51,7 +51,7 @@ internal sealed unsafe partial class LibfabricDomain
     private void* RegisterOwn(byte* bytes, long length)
     {
         fid_mr* mr = RegisterNative((nint)bytes, length, MemoryKind.Host);
-        _regions.Add(mr, (nint)bytes, length);
+        _regions.Add(mr, mr->mem_desc, (nint)bytes, length);
         return mr->mem_desc;
     }
 

@@ -10,6 +10,9 @@ internal sealed unsafe partial class LibfabricDomain
     /// <summary>While so many remote NICs are known as senders, those without a route are forgotten again.</summary>
     private const int MostSenders = 4096;
 
+    /// <summary>How long nothing ends at a living peer before the bytes it has are taken for never ending.</summary>
+    private static readonly long s_silence = Stopwatch.Frequency / 20;
+
     private readonly Dictionary<string, PeerNic> _peers = [];
     private readonly Dictionary<ulong, PeerNic> _senders = [];
     private readonly Queue<int> _freeRoutes = new();
@@ -81,9 +84,10 @@ internal sealed unsafe partial class LibfabricDomain
         if (_peers.TryGetValue(text, out PeerNic? peer))
             return peer;
         LibfabricAddress address = LibfabricAddress.Parse(text, _traits.Attributes.AddressFormat);
-        if (_traits.SharesMemory && !isLeaving && Neighbours.IsGone(text))
+        if (_traits.SharesMemory && !isLeaving && (Neighbours.IsGone(text) || !ProcessWatch.HasMemory(text)))
         {
-            // Not for the provider: it would look for it among this process's endpoints, in memory that is gone.
+            // Not for the provider: it takes an address without memory, gives its place to the next one too, and follows what
+            // that leaves behind. Or it looks for it among this process's endpoints, in memory that is gone.
             peer = new PeerNic(text, address, 0) { IsGone = true };
             _peers.Add(text, peer);
             return peer;
@@ -104,8 +108,12 @@ internal sealed unsafe partial class LibfabricDomain
 
     private void ForgetIfUnused(PeerNic peer)
     {
-        if (peer.References != 0 || peer.InFlight != 0 || !_peers.Remove(peer.Text))
+        if (peer.References != 0 || peer.InFlight != 0)
             return;
+        // One that was lost stands there no more; another of its name may.
+        if (!_peers.TryGetValue(peer.Text, out PeerNic? known) || known != peer)
+            return;
+        _peers.Remove(peer.Text);
         if (peer.IsGone)
             return;
         // Before its entry goes: what waits for it here would be offered to the provider under an address that is freed memory there.
@@ -238,6 +246,11 @@ internal sealed unsafe partial class LibfabricDomain
             else if (IsStuck(route))
             {
                 FailRoute(route, FabricStatus.RouteDown, FI.FI_ETIMEDOUT);
+            }
+            else if (!_traits.TellsRefusedWrites && Stopwatch.GetTimestamp() - route.RefusedSince > s_silence)
+            {
+                // What it has refused never ends and must not be waited for.
+                route.Peer.BytesInFlight = 0;
             }
         }
     }

@@ -148,7 +148,7 @@ internal sealed unsafe partial class LibfabricDomain
     private void Retire(int slot, PeerNic peer)
     {
         peer.InFlight--;
-        peer.BytesInFlight -= _writes[slot]->Write.Length;
+        peer.BytesInFlight = Math.Max(0, peer.BytesInFlight - _writes[slot]->Write.Length);
         peer.Ended++;
         _writes.Return(slot);
         if (peer.References == 0)

@@ -74,7 +74,7 @@ internal sealed unsafe partial class LibfabricDomain : IFabricDomain
             }
 
             fid_mr* signal = RegisterNative((nint)_signal.Pointer, SignalBytes, MemoryKind.Host);
-            _regions.Add(signal, (nint)_signal.Pointer, SignalBytes);
+            _regions.Add(signal, signal->mem_desc, (nint)_signal.Pointer, SignalBytes);
             _signalDescriptor = signal->mem_desc;
             var address = new LibfabricAddress(_nic.GetName(), signal->key, RemoteBaseOf((nint)_signal.Pointer));
             Address = address.Format(traits.Attributes.AddressFormat);
@@ -197,7 +197,7 @@ internal sealed unsafe partial class LibfabricDomain : IFabricDomain
     private void Release()
     {
         _nic?.CloseEndpoint();
-        for (fid_mr* mr = _regions.RemoveAny(); mr is not null; mr = _regions.RemoveAny())
+        for (var mr = (fid_mr*)_regions.RemoveAny(); mr is not null; mr = (fid_mr*)_regions.RemoveAny())
             Calls.fi_close(&mr->fid);
         _nic?.Dispose();
         _writes.Dispose();

@@ -19,7 +19,7 @@ internal static class LibfabricLibrary
     public static readonly uint NewestVersion = FI.FI_VERSION(1, 20);
 
     private const string Soname = "libfabric.so.1";
-    private static readonly Lazy<nint> s_handle = new(static () => NativeLibrary.TryLoad(Soname, out nint handle) ? handle : 0);
+    private static readonly Lazy<nint> s_handle = new(Load);
 
     static LibfabricLibrary() => NativeLibrary.SetDllImportResolver(
         typeof(LibfabricLibrary).Assembly,
@@ -51,5 +51,12 @@ internal static class LibfabricLibrary
         if (version < OldestVersion)
             throw new FabricException($"The library {Soname} has version {version >> 16}.{version & 0xffff}; 1.17 or newer is needed. Install it with: {InstallLine}");
         return version;
+    }
+
+    private static nint Load()
+    {
+        // Debian's library brings libinfinipath, which takes over SIGSEGV when it is loaded: the runtime's null checks would end the process.
+        ProcessEnvironment.SetDefault("IPATH_NO_BACKTRACE", "1");
+        return NativeLibrary.TryLoad(Soname, out nint handle) ? handle : 0;
     }
 }

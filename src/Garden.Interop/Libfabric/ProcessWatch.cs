@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Garden.Interop.Libfabric;
 
-/// <summary>Whether the process behind a shared-memory address still runs. Its name begins <c>fi_shm://PID:</c>.</summary>
+/// <summary>Whether what is behind a shared-memory address is still there. Its name begins <c>fi_shm://PID:</c>.</summary>
 internal static class ProcessWatch
 {
     public const int IntervalMilliseconds = 100;
@@ -22,6 +22,14 @@ internal static class ProcessWatch
         return colon > 0 && int.TryParse(address.AsSpan(Prefix.Length, colon - Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int process)
             ? process
             : 0;
+    }
+
+    /// <summary>True while the memory of the endpoint has its name. An endpoint makes it before it has an address to tell.</summary>
+    public static bool HasMemory(string address)
+    {
+        int end = address.IndexOf('#');
+        string name = end < 0 ? address : address[..end];
+        return name.StartsWith(Prefix, StringComparison.Ordinal) && File.Exists($"/dev/shm/{name.AsSpan(Prefix.Length)}");
     }
 
     /// <summary>False when the process has ended; one that its parent has not waited for yet has ended too.</summary>

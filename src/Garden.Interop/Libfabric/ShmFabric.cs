@@ -9,6 +9,9 @@ public sealed class ShmFabric : IFabric
     /// <summary>The fabric's name.</summary>
     public const string FabricName = "shm";
 
+    /// <summary>Some 10 ms of copying: what a message waits for at most behind bulk data, which the receiver copies in the same queue's order.</summary>
+    private const long MostBytesInFlight = 32 << 20;
+
     private readonly ShmOptions _options;
 
     /// <summary>A fabric on this host.</summary>
@@ -38,6 +41,7 @@ public sealed class ShmFabric : IFabric
         AlwaysImmediate = true,
         TellsRefusedWrites = false,
         AnnouncesRevocations = true,
+        MaxBytesInFlight = MostBytesInFlight,
         SharesMemory = true,
     };
 

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Garden.Kernels.Compilation;
 using ILGPU;
 using ILGPU.Runtime.CPU;
@@ -65,6 +66,34 @@ public sealed class CpuDevice : KernelDevice
     public override DeviceBuffer WrapMemory(nint address, long bytes, int elementBytes = 1) => CpuBuffer.Wrap(this, address, bytes, elementBytes);
 
     /// <inheritdoc/>
+    public override IpcMemoryHandle ExportMemory(DeviceBuffer buffer)
+    {
+        RequireOwn(buffer);
+        CpuAllocation allocation = CpuAllocation.Find(buffer.Address, buffer.Length)
+            ?? throw new NotSupportedException($"The {buffer.Length} bytes at 0x{buffer.Address:x} cannot be shared with other processes: on the CPU accelerator only what its Allocate gave can, on Linux.");
+        SharedMemoryName name = allocation.Memory.Name;
+        return new IpcMemoryHandle
+        {
+            ProcessId = name.Process,
+            ProcessStart = name.Start,
+            AllocationId = name.Id,
+            Offset = buffer.Address - allocation.Address,
+            Length = buffer.Length,
+            Address = (ulong)buffer.Address,
+            Handle = HandleOf(name.Descriptor, allocation.Memory.Length),
+        };
+    }
+
+    /// <inheritdoc/>
+    public override DeviceBuffer ImportMemory(IpcMemoryHandle handle, int elementBytes = 1)
+    {
+        ArgumentNullException.ThrowIfNull(handle);
+        return handle.ProcessId == Environment.ProcessId && handle.ProcessStart == ProcessIdentity.StartOf(handle.ProcessId)
+            ? WrapMemory((nint)handle.Address, handle.Length, elementBytes)
+            : MapMemory(handle, elementBytes);
+    }
+
+    /// <inheritdoc/>
     public override DeviceStream CreateStream() => new CpuStream(this);
 
     /// <inheritdoc/>
@@ -95,6 +124,27 @@ public sealed class CpuDevice : KernelDevice
     /// <inheritdoc/>
     public override void Synchronize() => Accelerator.Synchronize();
 
+    /// <summary>Maps a handle's memory at a place of its own, whosever it is.</summary>
+    internal DeviceBuffer MapMemory(IpcMemoryHandle handle, int elementBytes = 1)
+    {
+        RequireAlive(handle);
+        int descriptor = BinaryPrimitives.ReadInt32LittleEndian(handle.Handle.Span);
+        long length = BinaryPrimitives.ReadInt64LittleEndian(handle.Handle.Span[8..]);
+        if (length <= 0 || handle.Offset > length - handle.Length)
+            throw new DescriptorException($"The handle of process {handle.ProcessId} names [{handle.Offset}, {handle.Offset} + {handle.Length}) of an allocation of {length} bytes; ask for a new handle.");
+        SharedMemory mapping = SharedMemory.Open(new SharedMemoryName(handle.ProcessId, handle.ProcessStart, descriptor, handle.AllocationId), length)
+            ?? throw new FabricException($"The process {handle.ProcessId} has freed the {handle.Length} bytes it exported; ask it for a new handle.");
+        try
+        {
+            return CpuBuffer.OfMapping(this, mapping, handle.Offset, handle.Length, elementBytes);
+        }
+        catch
+        {
+            mapping.Dispose();
+            throw;
+        }
+    }
+
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
@@ -103,6 +153,14 @@ public sealed class CpuDevice : KernelDevice
         _disposed = true;
         Accelerator.Dispose();
         _context.Dispose();
+    }
+
+    private static byte[] HandleOf(int descriptor, long length)
+    {
+        var handle = new byte[64];
+        BinaryPrimitives.WriteInt32LittleEndian(handle, descriptor);
+        BinaryPrimitives.WriteInt64LittleEndian(handle.AsSpan(8), length);
+        return handle;
     }
 
     private static NotSupportedException Foreign(string what) =>

@@ -22,6 +22,12 @@ internal sealed unsafe class CpuStream(CpuDevice device) : DeviceStream(device)
         Run(() => NativeMemory.Fill((void*)address, (nuint)bytes, value));
     }
 
+    public override void WriteFlag(nint address, ulong value)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(address & 7, 0);
+        Run(() => Volatile.Write(ref *(ulong*)address, value));
+    }
+
     public override void Record(DeviceEvent recorded) => Run(CpuEvent.Of(recorded).Happen);
 
     public override void Wait(DeviceEvent awaited) => CpuEvent.Of(awaited);

@@ -6,14 +6,10 @@ namespace Garden.Kernels;
 /// <summary>Memory shared with other processes and with NICs.</summary>
 public sealed partial class CudaDevice
 {
-    /// <summary>A name for a buffer that other processes of this host open with <see cref="ImportMemory"/>. Importers must let go of it before it is freed.</summary>
-    /// <exception cref="ArgumentException">The buffer is on another device.</exception>
-    /// <exception cref="CudaException">The memory cannot be shared (only what <c>cuMemAlloc</c> gave can).</exception>
-    public unsafe IpcMemoryHandle ExportMemory(DeviceBuffer buffer)
+    /// <inheritdoc/>
+    public override unsafe IpcMemoryHandle ExportMemory(DeviceBuffer buffer)
     {
-        ArgumentNullException.ThrowIfNull(buffer);
-        if (!ReferenceEquals(buffer.Device, this))
-            throw new ArgumentException($"The buffer is on {buffer.Device.Name}, not on {Name} ({Number}); export it from its own device.", nameof(buffer));
+        RequireOwn(buffer);
         using CudaContext.Scope scope = Context.Enter();
         LibCuda.Check(LibCuda.cuMemGetAddressRange(out nint start, out _, buffer.Address));
         ulong allocation = 0;
@@ -32,16 +28,13 @@ public sealed partial class CudaDevice
         };
     }
 
-    /// <summary>Opens memory that another process exported, for kernels and copies of this device. Memory of this process is used as it is.</summary>
-    /// <exception cref="CudaException">The exporting process has ended, or its memory cannot be opened; the message says which.</exception>
-    public DeviceBuffer ImportMemory(IpcMemoryHandle handle, int elementBytes = 1)
+    /// <inheritdoc/>
+    public override DeviceBuffer ImportMemory(IpcMemoryHandle handle, int elementBytes = 1)
     {
         ArgumentNullException.ThrowIfNull(handle);
-        ulong? start = ProcessIdentity.StartOf(handle.ProcessId);
-        if (start != handle.ProcessStart)
-            throw new CudaException($"The process {handle.ProcessId} that exported {handle.Length} bytes of device memory {(start is null ? "has ended" : "has ended, and its id was given to another")}; ask its successor for a new handle.");
+        RequireAlive(handle);
         if (handle.ProcessId == Environment.ProcessId)
-            return WrapMemory((nint)handle.Address, handle.Length, elementBytes);
+            return CudaBuffer.Reach(this, (nint)handle.Address, handle.Length, elementBytes);
         CudaIpcMapping mapping = CudaIpcMapping.Open(this, handle);
         try
         {

@@ -105,14 +105,7 @@ public sealed partial class CudaDevice : KernelDevice
     public void EnablePeer(CudaDevice other)
     {
         ArgumentNullException.ThrowIfNull(other);
-        if (other.Number == Number)
-            return;
-        if (!CanReach(other))
-            throw new CudaException($"{Name} ({Number}) cannot reach the memory of {other.Name} ({other.Number}): the devices are not linked. See `nvidia-smi topo -m`.");
-        using CudaContext.Scope scope = Context.Enter();
-        CUresult result = LibCuda.cuCtxEnablePeerAccess(other.Context.DangerousGetHandle(), 0);
-        if (result != CUresult.CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED)
-            LibCuda.Check(result, nameof(LibCuda.cuCtxEnablePeerAccess));
+        EnablePeer(other.Number, other.Context.DangerousGetHandle());
     }
 
     /// <inheritdoc/>
@@ -120,6 +113,20 @@ public sealed partial class CudaDevice : KernelDevice
     {
         using CudaContext.Scope scope = Context.Enter();
         LibCuda.Check(LibCuda.cuCtxSynchronize());
+    }
+
+    /// <summary>Lets kernels and copies of this device reach memory of a context of another device.</summary>
+    internal void EnablePeer(int number, nint peer)
+    {
+        if (number == Number)
+            return;
+        LibCuda.Check(LibCuda.cuDeviceCanAccessPeer(out int can, Number, number));
+        if (can == 0)
+            throw new CudaException($"{Name} ({Number}) cannot reach the memory of {CudaDriver.NameOf(number)} ({number}): the devices are not linked. See `nvidia-smi topo -m`.");
+        using CudaContext.Scope scope = Context.Enter();
+        CUresult result = LibCuda.cuCtxEnablePeerAccess(peer, 0);
+        if (result != CUresult.CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED)
+            LibCuda.Check(result, nameof(LibCuda.cuCtxEnablePeerAccess));
     }
 
     internal int Attribute(CUdevice_attribute attribute) => CudaDriver.AttributeOf(Number, attribute);

@@ -27,13 +27,19 @@ public sealed class CudaException : GardenException
     /// <summary>True when the device had not enough memory.</summary>
     public bool IsOutOfMemory => Code == (int)CUresult.CUDA_ERROR_OUT_OF_MEMORY;
 
-    [DoesNotReturn]
-    internal static unsafe void Throw(CUresult result, string expression)
+    /// <summary>Name, meaning and advice of a code.</summary>
+    internal static unsafe string Describe(CUresult result)
     {
-        string call = NameOf(expression);
         string name = LibCuda.cuGetErrorName(result, out byte* text) == CUresult.CUDA_SUCCESS ? Text(text) : "unknown";
         string meaning = LibCuda.cuGetErrorString(result, out text) == CUresult.CUDA_SUCCESS ? Text(text) : "the driver has no text for this code";
-        throw new CudaException($"{call} failed with {(int)result} ({name}): {meaning}. {Advice(result)}", call, (int)result);
+        return $"{(int)result} ({name}): {meaning}. {Advice(result)}";
+    }
+
+    [DoesNotReturn]
+    internal static void Throw(CUresult result, string expression)
+    {
+        string call = NameOf(expression);
+        throw new CudaException($"{call} failed with {Describe(result)}", call, (int)result);
     }
 
     /// <summary>"LibCuda.cuMemAlloc(out address, …)" → "cuMemAlloc".</summary>

@@ -67,6 +67,14 @@ internal sealed unsafe class CudaStream : DeviceStream
         LibCuda.Check(LibCuda.cuMemsetD8Async(address, value, (nuint)bytes, Value));
     }
 
+    public override void WriteFlag(nint address, ulong value)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(address & 7, 0);
+        using CudaContext.Scope scope = Context.Enter();
+        // Without flags the store is preceded by a fence of the whole system.
+        LibCuda.Check(LibCuda.cuStreamWriteValue64(Value, address, value, 0));
+    }
+
     public override void Record(DeviceEvent recorded)
     {
         using CudaContext.Scope scope = Context.Enter();

@@ -18,6 +18,11 @@ public abstract class DeviceStream : IDisposable
     /// <summary>Sets bytes.</summary>
     public abstract void Fill(nint address, byte value, long bytes);
 
+    /// <summary>Stores 8 bytes behind everything put on the stream so far: who reads them, on the host or on a peer, sees all of that too.</summary>
+    /// <param name="address">A multiple of 8, in the device's memory or in host memory mapped for it.</param>
+    /// <param name="value">What to store.</param>
+    public abstract void WriteFlag(nint address, ulong value);
+
     /// <summary>Lets <paramref name="recorded"/> happen when everything put on the stream so far has ended.</summary>
     public abstract void Record(DeviceEvent recorded);
 

@@ -81,6 +81,16 @@ public abstract class KernelDevice : IDisposable
     /// <exception cref="ArgumentException">The range is not memory of this device, or is longer than its allocation.</exception>
     public abstract DeviceBuffer WrapMemory(nint address, long bytes, int elementBytes = 1);
 
+    /// <summary>A name for a buffer that other processes of this host open with <see cref="ImportMemory"/>. Importers must let go of it before it is freed.</summary>
+    /// <exception cref="ArgumentException">The buffer is on another device.</exception>
+    /// <exception cref="CudaException">The memory cannot be shared (only what <c>cuMemAlloc</c> gave can).</exception>
+    /// <exception cref="NotSupportedException">The CPU accelerator shares only what its <see cref="Allocate"/> gave, and only on Linux.</exception>
+    public abstract IpcMemoryHandle ExportMemory(DeviceBuffer buffer);
+
+    /// <summary>Opens memory that another process exported, for kernels and copies of this device. Memory of this process is used as it is, also another device's.</summary>
+    /// <exception cref="GardenException">The exporting process has ended, or its memory cannot be opened or reached; the message says which.</exception>
+    public abstract DeviceBuffer ImportMemory(IpcMemoryHandle handle, int elementBytes = 1);
+
     /// <summary>Creates a stream: what is put on it runs in order.</summary>
     public abstract DeviceStream CreateStream();
 
@@ -113,6 +123,21 @@ public abstract class KernelDevice : IDisposable
     {
         Dispose(true);
         GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Requires the process that exported a handle to be the one that made it.</summary>
+    private protected static void RequireAlive(IpcMemoryHandle handle)
+    {
+        ulong? start = ProcessIdentity.StartOf(handle.ProcessId);
+        if (start != handle.ProcessStart)
+            throw new CudaException($"The process {handle.ProcessId} that exported {handle.Length} bytes of device memory {(start is null ? "has ended" : "has ended, and its id was given to another")}; ask its successor for a new handle.");
+    }
+
+    private protected void RequireOwn(DeviceBuffer buffer)
+    {
+        ArgumentNullException.ThrowIfNull(buffer);
+        if (!ReferenceEquals(buffer.Device, this))
+            throw new ArgumentException($"The buffer is on {buffer.Device.Name}, not on {Name}; export it from its own device.", nameof(buffer));
     }
 
     /// <summary>Gives the device back.</summary>

@@ -20,7 +20,7 @@ public static unsafe class CombineReceive<TRouting>
     /// <summary>The kernel. Its grid may have any number of groups.</summary>
     public static void Run(ExpertKernelArgs arguments)
     {
-        ArrayView<int> shared = SharedMemory.GetDynamic<int>();
+        ArrayView<int> shared = ILGPU.SharedMemory.GetDynamic<int>();
         var state = (ExpertRoundState*)arguments.State;
         uint epoch = state->Epoch;
         int tokens = state->Tokens;

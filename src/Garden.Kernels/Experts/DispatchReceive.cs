@@ -26,7 +26,7 @@ public static unsafe class DispatchReceive<TRouting>
     /// <summary>The kernel. Its grid may have any number of groups.</summary>
     public static void Run(ExpertKernelArgs arguments)
     {
-        ArrayView<int> shared = SharedMemory.GetDynamic<int>();
+        ArrayView<int> shared = ILGPU.SharedMemory.GetDynamic<int>();
         var state = (ExpertRoundState*)arguments.State;
         uint epoch = state->Epoch;
         int ranks = arguments.Ranks, experts = arguments.LocalExperts;

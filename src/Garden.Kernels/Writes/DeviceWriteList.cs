@@ -17,7 +17,11 @@ public sealed unsafe class DeviceWriteList : IDisposable
     /// <summary>Groups beyond those that run at once: 16 times as many were the fastest for 256-byte writes on an H100, where one write a set of lanes loses the early load of the next.</summary>
     private const int Waves = 16;
 
+    /// <summary>A list this short is read by the kernel where it is, in host memory: a copy in front would take longer.</summary>
+    private const int DirectCount = 64;
+
     private readonly DeviceKernel<ExecuteWritesArgs> _kernel;
+    private readonly bool _ownsKernel;
     private readonly Dictionary<RegionHandle, (nint Address, long Length)> _regions = [];
     private MappedBuffer _staging;
     private DeviceBuffer _writes;
@@ -28,12 +32,19 @@ public sealed unsafe class DeviceWriteList : IDisposable
     /// <exception cref="KernelCompilationException">The kernel could not be compiled.</exception>
     /// <exception cref="CudaException">The memory could not be allocated.</exception>
     public DeviceWriteList(KernelDevice device, int capacity = 4096)
+        : this(device, capacity, null)
+    {
+    }
+
+    /// <summary>A list that executes with a kernel of its user, who disposes it.</summary>
+    internal DeviceWriteList(KernelDevice device, int capacity, DeviceKernel<ExecuteWritesArgs>? kernel)
     {
         ArgumentNullException.ThrowIfNull(device);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
         Device = device;
         _capacity = capacity;
-        _kernel = device.Load<ExecuteWritesArgs>(ExecuteWrites.Run);
+        _ownsKernel = kernel is null;
+        _kernel = kernel ?? device.Load<ExecuteWritesArgs>(ExecuteWrites.Run);
         _staging = device.AllocateMapped((long)capacity * sizeof(DeviceWrite));
         _writes = device.Allocate((long)capacity * sizeof(DeviceWrite));
     }
@@ -130,6 +141,12 @@ public sealed unsafe class DeviceWriteList : IDisposable
         ArgumentNullException.ThrowIfNull(stream);
         if (Count == 0)
             return;
+        if (Count <= DirectCount)
+        {
+            Launch(stream, lanes, _staging.DeviceAddress);
+            return;
+        }
+
         stream.Copy(_writes.Address, _staging.DeviceAddress, (long)Count * sizeof(DeviceWrite));
         LaunchCopied(stream, lanes);
     }
@@ -137,13 +154,16 @@ public sealed unsafe class DeviceWriteList : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _kernel.Dispose();
+        if (_ownsKernel)
+            _kernel.Dispose();
         _staging.Dispose();
         _writes.Dispose();
     }
 
     /// <summary>Executes what an earlier <see cref="Execute"/> has copied to the device already.</summary>
-    internal void LaunchCopied(DeviceStream stream, int lanes)
+    internal void LaunchCopied(DeviceStream stream, int lanes) => Launch(stream, lanes, _writes.Address);
+
+    private void Launch(DeviceStream stream, int lanes, nint writes)
     {
         int most = Math.Min(Device.MaxThreadsPerGroup, 256);
         // A lane moves one vector of 16 bytes at a time and four at best: enough lanes for one each, no more than a warp.
@@ -153,7 +173,7 @@ public sealed unsafe class DeviceWriteList : IDisposable
         LaunchShape shape = _kernel.ShapeFor((long)Count * lanes);
         if (Device is not CpuDevice)
             shape = shape with { Groups = (int)Math.Min((long)shape.Groups * Waves, (((long)Count * lanes) + shape.GroupThreads - 1) / shape.GroupThreads) };
-        _kernel.Launch(stream, shape, new ExecuteWritesArgs { Writes = (ulong)_writes.Address, Count = Count, Lanes = lanes });
+        _kernel.Launch(stream, shape, new ExecuteWritesArgs { Writes = (ulong)writes, Count = Count, Lanes = lanes });
     }
 
     private nint Resolve(RegionHandle region, long offset, long length, string side)

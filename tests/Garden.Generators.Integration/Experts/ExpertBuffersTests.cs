@@ -150,16 +150,16 @@ public sealed class ExpertBuffersTests
     public void An_exchange_allocates_nothing()
     {
         var group = ExpertGroup.Of<EightTopTwo>(4, 2, 4, 16);
-        int[] topK = [0, 1, 7, 3, -1, 5, 2, 6], rows = new int[4], selections = new int[8], slots = new int[8], combineRows = new int[4];
+        int[] topK = [0, 1, 7, 3, -1, 5, 2, 6], rows = new int[4], selections = new int[8], slots = new int[8], ordinals = new int[8], combineRows = new int[4];
         int[] counts = new int[8], expertRows = new int[3], sourceRows = new int[8], local = [0, 1], inverse = new int[2], sources = new int[8];
         byte[] line = new byte[ExpertBuffers.LineBytes<EightTopTwo>(4)], row = new byte[EightTopTwo.RowBytes];
         float[] weights = [0.5f, 0.5f];
         Assert.Equal(0, Allocations.Least(() =>
         {
-            ExpertDispatch.Count<EightTopTwo>(group, topK, rows, selections, slots);
+            ExpertDispatch.Count<EightTopTwo>(group, topK, rows, selections, slots, ordinals);
             ExpertDispatch.CombineRows(rows, combineRows);
             ExpertDispatch.WriteLine<EightTopTwo>(group, 0, 1, rows[0], combineRows[0], selections, line);
-            ExpertDispatch.WriteSelections<EightTopTwo>(group, 0, topK.AsSpan(0, 2), weights, row);
+            ExpertDispatch.WriteSelections<EightTopTwo>(group, 0, topK.AsSpan(0, 2), ordinals.AsSpan(0, 2), weights, row);
             ExpertReceive.ReadLine<EightTopTwo>(group, 0, line, counts.AsSpan(0, 2));
             ExpertReceive.Pack<EightTopTwo>(group, 0, counts, expertRows, sourceRows);
             ExpertReceive.Place<EightTopTwo>(group, 0, local, sourceRows.AsSpan(0, 2), inverse);

@@ -91,58 +91,7 @@ public abstract partial class EngineTests
     public async Task L9_ARegionRenewedUnderLoadRefusesItsWriterByNameAndTheConnectionLives(int pageBytes)
     {
         await using FabricEngines pair = await FabricEngines.CreateAsync(Create(queueDepth: 64), Create(), bytes: 32 << 20);
-        int[] pages = [.. Enumerable.Range(0, (32 << 20) / pageBytes)];
-        for (int round = 0; round < 5; round++)
-        {
-            Transfer transfer = pair.Sender.SubmitPagedWrites(
-                pair.Source, new PageSpan(pages, pageBytes), pair.Destination, new PageSpan([.. pages.Reverse()], pageBytes), pageBytes, Immediate.None);
-            Task<TransferResult> ended = FabricEngines.EndAsync(transfer);
-            await pair.DestinationRegion.RenewAsync(FabricEngines.Limit);
-            // From here on nothing of the old key lands, whatever the transfer still does.
-            pair.DestinationBuffer.Span(0, (int)pair.DestinationBuffer.Length).Clear();
-            try
-            {
-                await ended;
-            }
-            catch (FabricException refused)
-            {
-                Assert.Equal(FabricStatus.RemoteAccess, refused.Status);
-            }
-
-            Assert.False(pair.DestinationBuffer.Span(0, (int)pair.DestinationBuffer.Length).ContainsAnyExcept((byte)0), "a write landed under a revoked key");
-            Assert.Equal(PeerState.Ready, pair.Peer.State);
-            using ImmCounter counter = pair.Receiver.AllocateCounter();
-            RemoteRegion renewed = pair.Peer.Import(pair.DestinationRegion.Export());
-            await FabricEngines.EndAsync(pair.Sender.SubmitSingleWrite(pair.Source, 0, renewed, 0, 100_000, counter.Immediate));
-            await FabricEngines.ReachAsync(counter, TransferUnits.OfRun(100_000));
-            pair.Reimport();
-        }
-    }
-
-    [Fact]
-    public async Task T1_EnginesComeAndGoWithRunningTransfersAndKeepNoDescriptors()
-    {
-        await using FabricEngines pair = await FabricEngines.CreateAsync(Create(), Create());
-        int before = 0;
-        for (int round = 0; round < 30; round++)
-        {
-            TransferEngine engine = FabricEngines.Build(Create());
-            using (var buffer = new NativeBuffer(1 << 16))
-            {
-                MemoryRegion region = engine.Register(buffer);
-                Peer peer = await engine.ConnectAsync(pair.Receiver.Address, FabricEngines.Limit);
-                RemoteRegion remote = peer.Import(pair.DestinationRegion.Export());
-                for (int i = 0; i < 20; i++)
-                    engine.SubmitSingleWrite(region, 0, remote, 0, 1 << 16).Forget();
-                await engine.DisposeAsync();
-            }
-
-            if (round == 9)
-                before = OpenDescriptors();
-        }
-
-        // A connection's socket may still be on its way out.
-        await FabricEngines.UntilAsync(() => OpenDescriptors() <= before + 4, $"file descriptors to be closed: {OpenDescriptors()} are open, {before} were");
+        await Renewals.UnderLoadAsync(pair, pageBytes, rounds: 5);
     }
 
     private static void FastHeartbeats(TransferEngineOptions options)
@@ -150,8 +99,6 @@ public abstract partial class EngineTests
         options.HeartbeatInterval = TimeSpan.FromMilliseconds(200);
         options.MissedHeartbeats = 3;
     }
-
-    private static int OpenDescriptors() => Directory.GetFiles("/proc/self/fd").Length;
 
     /// <summary>Remembers the NICs it opened, so that a test can break one.</summary>
     private sealed class CapturingFabric(IFabric inner) : IFabric

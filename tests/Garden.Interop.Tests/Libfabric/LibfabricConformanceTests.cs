@@ -1,3 +1,4 @@
+using Garden.Fabric;
 using Garden.Testing;
 
 namespace Garden.Interop.Tests.Libfabric;
@@ -21,5 +22,31 @@ public sealed class FourNicTcpConformanceTests : FabricConformance
 
 public sealed class ShmConformanceTests : FabricConformance
 {
+    [Fact]
+    public void H10_WritesThatNeverEndDoNotHoldLaterOnesBack()
+    {
+        // More bytes than are handed over at a time; the provider drops them without telling.
+        const int Length = 3 << 20, Refused = 16;
+        using FabricHarness harness = CreateHarness();
+        FabricEndpoint a = harness.Open("a")[0], b = harness.Open("b")[0];
+        int route = a.Domain.OpenRoute(b.Domain.Address);
+        a.Buffer.Span(0, Length).Fill(0xff);
+        FabricWrite refused = a.Write(route, 0, b, 0, Length);
+        refused.RemoteKey = ~refused.RemoteKey;
+        var writes = new FabricWrite[Refused];
+        writes.AsSpan().Fill(refused);
+        a.PostAll(writes, Deadline.Default, b);
+        a.Post(a.Write(route, 0, b, 0, Length));
+        Deadline.Default.PollUntil(
+            () => b.Buffer.Span(Length - 1, 1)[0] != 0,
+            () =>
+            {
+                a.Step();
+                b.Step();
+            },
+            () => $"{a} / {b}");
+        Assert.Equal(0, a.FailedRoutes);
+    }
+
     protected override FabricHarness CreateHarness() => new ShmHarness();
 }

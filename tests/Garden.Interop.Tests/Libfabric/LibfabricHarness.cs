@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using System.Runtime.InteropServices;
 using Garden.Fabric;
 using Garden.Interop.Libfabric;
 using Garden.Testing;
@@ -7,7 +5,7 @@ using Garden.Testing;
 namespace Garden.Interop.Tests.Libfabric;
 
 /// <summary>NICs of a libfabric provider in this process.</summary>
-internal abstract partial class LibfabricHarness : FabricHarness
+internal abstract class LibfabricHarness : FabricHarness
 {
     /// <summary>Short, so that tests of absent peers are.</summary>
     protected static readonly TimeSpan RouteTimeout = TimeSpan.FromSeconds(1);
@@ -20,30 +18,6 @@ internal abstract partial class LibfabricHarness : FabricHarness
     {
         ((LibfabricDomain)endpoint.Domain).Fail(5);
         return true;
-    }
-
-    public override void Park(FabricEndpoint endpoint, long dueTimestamp, Deadline deadline)
-    {
-        if (endpoint.Domain.WaitDescriptor < 0)
-        {
-            base.Park(endpoint, dueTimestamp, deadline);
-            return;
-        }
-
-        double due = dueTimestamp == long.MaxValue ? double.MaxValue : (dueTimestamp - Stopwatch.GetTimestamp()) * 1000.0 / Stopwatch.Frequency;
-        var descriptor = new PollDescriptor { Descriptor = endpoint.Domain.WaitDescriptor, Events = 1 };
-        _ = Poll(ref descriptor, 1, (int)Math.Clamp(Math.Ceiling(due), 0, deadline.Left.TotalMilliseconds));
-    }
-
-    [LibraryImport("libc", EntryPoint = "poll")]
-    private static partial int Poll(ref PollDescriptor descriptors, nuint count, int milliseconds);
-
-    [StructLayout(LayoutKind.Sequential)]
-    private struct PollDescriptor
-    {
-        public int Descriptor;
-        public short Events;
-        public short Happened;
     }
 }
 

@@ -1,8 +1,5 @@
-using System.Diagnostics;
-using System.Globalization;
 using System.Reflection;
 using System.Runtime.InteropServices;
-using System.Text;
 using Garden.Interop.Libfabric;
 using Garden.Interop.Libfabric.Native;
 using Garden.Testing;
@@ -45,50 +42,36 @@ public sealed class NativeLayoutTests
             NativeLibrary.TryGetExport(NativeLibrary.Load("libfabric.so.1"), import.Name, out _), $"libfabric.so.1 does not export {import.Name}"));
     }
 
+    [Fact]
+    public void T8_NullReferencesAreExceptionsStillOnceTheLibraryIsLoaded()
+    {
+        Backends.Require("tcp", LibfabricLibrary.IsPresent, LibfabricLibrary.InstallLine);
+        string? nothing = Environment.GetEnvironmentVariable("GARDEN_NOT_SET");
+        Assert.Throws<NullReferenceException>(() => nothing!.Length);
+    }
+
     private static FieldInfo[] Fields(Type type) => type == typeof(fi_context2)
         ? []
         : [.. type.GetFields(BindingFlags.Instance | BindingFlags.Public).Where(static field => field.Name is not "src_addr" || field.DeclaringType != typeof(fi_cq_err_entry))];
 
     private static async Task<Dictionary<string, long>> MeasureAsync(Type[] structs)
     {
-        bool hasHeaders = File.Exists("/usr/include/rdma/fabric.h") && (File.Exists("/usr/bin/gcc") || File.Exists("/usr/bin/cc"));
-        Backends.Require("tcp", hasHeaders, HeaderPackages);
-        var source = new StringBuilder("#include <stdio.h>\n#include <stddef.h>\n#include <sys/uio.h>\n");
-        foreach (string header in new[] { "fabric", "fi_domain", "fi_endpoint", "fi_eq", "fi_rma", "fi_cm" })
-            source.Append(CultureInfo.InvariantCulture, $"#include <rdma/{header}.h>\n");
-        source.Append("int main(void) {\n");
+        Backends.Require("tcp", HeaderProbe.IsPresent("rdma/fabric.h"), HeaderPackages);
+        var names = new List<string>();
+        var expressions = new List<string>();
         foreach (Type type in structs)
         {
-            source.Append(CultureInfo.InvariantCulture, $"printf(\"{type.Name} %zu\\n\", sizeof(struct {type.Name}));\n");
+            names.Add(type.Name);
+            expressions.Add($"sizeof(struct {type.Name})");
             foreach (FieldInfo field in Fields(type))
-                source.Append(CultureInfo.InvariantCulture, $"printf(\"{type.Name}.{field.Name} %zu\\n\", offsetof(struct {type.Name}, {field.Name}));\n");
+            {
+                names.Add($"{type.Name}.{field.Name}");
+                expressions.Add($"offsetof(struct {type.Name}, {field.Name})");
+            }
         }
 
-        source.Append("return 0; }\n");
-        string folder = Directory.CreateTempSubdirectory("garden-layout").FullName;
-        try
-        {
-            string code = Path.Combine(folder, "layout.c"), program = Path.Combine(folder, "layout");
-            await File.WriteAllTextAsync(code, source.ToString());
-            await RunAsync("gcc", code, "-o", program);
-            string output = await RunAsync(program);
-            return output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
-                .Select(static line => line.Split(' '))
-                .ToDictionary(static parts => parts[0], static parts => long.Parse(parts[1], CultureInfo.InvariantCulture));
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
-    }
-
-    private static async Task<string> RunAsync(string program, params string[] arguments)
-    {
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
-        using Process process = Process.Start(start)!;
-        Task<string> output = process.StandardOutput.ReadToEndAsync(), errors = process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
-        Assert.True(process.ExitCode == 0, $"{program} ended with {process.ExitCode}: {await errors}");
-        return await output;
+        long[] values = await HeaderProbe.MeasureAsync(
+            new[] { "fabric", "fi_domain", "fi_endpoint", "fi_eq", "fi_rma", "fi_cm" }.Select(static header => $"rdma/{header}.h"), expressions);
+        return names.Zip(values).ToDictionary(static pair => pair.First, static pair => pair.Second);
     }
 }

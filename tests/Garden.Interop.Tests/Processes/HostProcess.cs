@@ -30,6 +30,9 @@ internal sealed class HostProcess : IAsyncDisposable
     public static HostProcess Start(string role, string fabric, string place, TimeSpan layerTime) =>
         Start([role, fabric, place, $"{layerTime.TotalMilliseconds:0}"], []);
 
+    /// <summary>Starts a rank of a weight update that goes on from a step.</summary>
+    public static HostProcess StartRank(string role, string place, int rank, long step) => Start([role, "tcp", place, $"{rank},{step}"], []);
+
     /// <summary>Endpoints without engines that connect to the engine whose address is at the place.</summary>
     public static HostProcess StartStorm(string place, int endpoints) => Start(
         ["storm", "tcp", place, $"{endpoints}"],

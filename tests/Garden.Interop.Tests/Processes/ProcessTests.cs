@@ -14,18 +14,27 @@ public abstract class ProcessTests(ITestOutputHelper output)
     internal static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     /// <summary>Three heartbeats, and what a machine with more processes than cores needs besides.</summary>
-    private static readonly TimeSpan s_noticed = (3 * HostEngines.Heartbeat) + TimeSpan.FromSeconds(10);
+    private TimeSpan Noticed => (3 * HostEngines.HeartbeatOf(Fabric)) + TimeSpan.FromSeconds(10);
 
-    private static int KillPoints => int.Parse(Environment.GetEnvironmentVariable("GARDEN_KILL_POINTS") ?? "20", CultureInfo.InvariantCulture);
+    private int KillPoints => int.Parse(Environment.GetEnvironmentVariable("GARDEN_KILL_POINTS") ?? $"{DefaultKillPoints}", CultureInfo.InvariantCulture);
 
     protected abstract string Fabric { get; }
+
+    /// <summary>Fewer where a process takes long to start.</summary>
+    protected virtual int DefaultKillPoints => 20;
+
+    /// <summary>How long a layer takes where a process is killed in the middle of a request; longer where news of it travels slowly.</summary>
+    protected virtual TimeSpan LayerTime => TimeSpan.FromMilliseconds(20);
+
+    /// <summary>Skips the test when the fabric is not here.</summary>
+    protected virtual void RequireFabric() => Backends.Require(Fabric, LibfabricLibrary.IsPresent, LibfabricLibrary.InstallLine);
 
     [Fact]
     public async Task H2_the_decoder_names_a_killed_prefiller_leaks_that_requests_pages_only_and_is_served_by_the_next_one()
     {
         await using TransferEngine engine = Open();
         await using var decode = new DecodeHost(engine, 8 * HostPages.PagesPerRequest);
-        await using HostProcess first = HostProcess.Start("prefill", Fabric, Place("first"), TimeSpan.FromMilliseconds(20));
+        await using HostProcess first = HostProcess.Start("prefill", Fabric, Place("first"), LayerTime);
         Peer peer = await ConnectAsync(engine, "first");
         using KvPageLease held = await decode.RequestAsync(peer, 1).WaitAsync(Limit);
         Task<KvPageLease> running = decode.RequestAsync(peer, 2);
@@ -33,8 +42,8 @@ public abstract class ProcessTests(ITestOutputHelper output)
         await first.KillAsync();
         long killed = Stopwatch.GetTimestamp();
 
-        PeerFailedException failure = await Assert.ThrowsAsync<PeerFailedException>(() => running.WaitAsync(s_noticed));
-        output.WriteLine($"{Fabric}: noticed after {Stopwatch.GetElapsedTime(killed).TotalMilliseconds:0} ms, heartbeat {HostEngines.Heartbeat.TotalMilliseconds} ms: {failure.Message}");
+        PeerFailedException failure = await Assert.ThrowsAsync<PeerFailedException>(() => running.WaitAsync(Noticed));
+        output.WriteLine($"{Fabric}: noticed after {Stopwatch.GetElapsedTime(killed).TotalMilliseconds:0} ms, heartbeat {HostEngines.HeartbeatOf(Fabric).TotalMilliseconds} ms: {failure.Message}");
         Assert.Equal(peer.Address, failure.Address);
         Assert.Equal(PeerState.Failed, peer.State);
         Assert.Equal(HostPages.PagesPerRequest, decode.LeakedPages);
@@ -53,7 +62,7 @@ public abstract class ProcessTests(ITestOutputHelper output)
     public async Task H2_the_prefiller_names_a_killed_decoder_gets_its_pages_back_and_serves_the_next_one()
     {
         await using TransferEngine engine = Open();
-        await using var prefill = new PrefillHost(engine, TimeSpan.FromMilliseconds(20));
+        await using var prefill = new PrefillHost(engine, LayerTime);
         var failed = new TaskCompletionSource<PeerFailedException>();
         using IDisposable registration = engine.OnPeerFailed((_, failure) => failed.TrySetResult(failure));
         await using IAsyncDisposable published = await Rendezvous.PublishAsync(Place("prefill"), engine.Address.ToString());
@@ -69,8 +78,8 @@ public abstract class ProcessTests(ITestOutputHelper output)
         await first.KillAsync();
         long killed = Stopwatch.GetTimestamp();
 
-        PeerFailedException failure = await failed.Task.WaitAsync(s_noticed);
-        output.WriteLine($"{Fabric}: noticed after {Stopwatch.GetElapsedTime(killed).TotalMilliseconds:0} ms, heartbeat {HostEngines.Heartbeat.TotalMilliseconds} ms: {failure.Message}");
+        PeerFailedException failure = await failed.Task.WaitAsync(Noticed);
+        output.WriteLine($"{Fabric}: noticed after {Stopwatch.GetElapsedTime(killed).TotalMilliseconds:0} ms, heartbeat {HostEngines.HeartbeatOf(Fabric).TotalMilliseconds} ms: {failure.Message}");
         Assert.Equal(NetAddress.Parse(address), failure.Address);
         await UntilAsync(() => prefill.IsIdle, "the source pages of the dead decoder's job");
 
@@ -157,7 +166,7 @@ public abstract class ProcessTests(ITestOutputHelper output)
 
     private TransferEngine Open()
     {
-        Backends.Require(Fabric, LibfabricLibrary.IsPresent, LibfabricLibrary.InstallLine);
+        RequireFabric();
         return HostEngines.Build(Fabric);
     }
 

@@ -8,12 +8,14 @@ internal static class IpcChild
 {
     public const string InvertCommand = "invert";
     public const string ExportCommand = "export";
+    public const string ExportAndStayCommand = "stay";
+    public const string NvlinkCommand = "nvlink";
     private const string Command = "GARDEN_IPC_CHILD";
     private const string Argument = "GARDEN_IPC_ARGUMENT";
 
     public static Process Start(string command, string argument)
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         // Under `dotnet x.dll` the process is dotnet and has to be told which assembly to run.
         if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet")
             start.ArgumentList.Add(typeof(IpcChild).Assembly.Location);
@@ -29,11 +31,19 @@ internal static class IpcChild
             return;
         try
         {
+            if (command == NvlinkCommand)
+            {
+                Nvlink.NvlinkChild.Run(Environment.GetEnvironmentVariable(Argument)!);
+                Environment.Exit(0);
+            }
+
             using CudaDevice device = KernelDevice.OpenCuda();
             if (command == InvertCommand)
                 Invert(device, IpcMemoryHandle.Parse(Convert.FromBase64String(Environment.GetEnvironmentVariable(Argument)!)));
             else
                 Console.WriteLine(Convert.ToBase64String(device.ExportMemory(device.Allocate(1000)).ToBytes()));
+            if (command == ExportAndStayCommand)
+                Console.In.ReadToEnd();
             Environment.Exit(0);
         }
         catch (Exception exception)

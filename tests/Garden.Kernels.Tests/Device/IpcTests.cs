@@ -71,4 +71,57 @@ public sealed class IpcTests
         using DeviceBuffer imported = device.ImportMemory(device.ExportMemory(buffer));
         Assert.Equal(buffer.Address, imported.Address);
     }
+
+    [Fact]
+    public void AThousandMappingsLeakNoDeviceMemory()
+    {
+        CudaDevice device = TestDevices.Cuda;
+        using Process child = IpcChild.Start(IpcChild.ExportAndStayCommand, "");
+        IpcMemoryHandle handle = IpcMemoryHandle.Parse(Convert.FromBase64String(child.StandardOutput.ReadLine()!));
+        device.ImportMemory(handle).Dispose();
+        long before = device.Memory.FreeBytes;
+        for (int i = 0; i < 1000; i++)
+            device.ImportMemory(handle).Dispose();
+        Assert.InRange(before - device.Memory.FreeBytes, long.MinValue, 4L << 20);
+        child.StandardInput.Close();
+        Assert.True(child.WaitForExit(TimeSpan.FromSeconds(60)), "The child did not end.");
+    }
+
+    [Fact]
+    public void CpuMemoryIsSharedWithinItsAllocation()
+    {
+        CpuDevice device = TestDevices.Cpu;
+        using DeviceBuffer buffer = TestBytes.Upload(device, TestBytes.Random(new Random(4), 10_000));
+        using DeviceBuffer part = device.WrapMemory(buffer.Address + 100, 5000);
+        IpcMemoryHandle handle = IpcMemoryHandle.Parse(device.ExportMemory(part).ToBytes());
+        using (DeviceBuffer mapped = device.MapMemory(handle))
+        {
+            Assert.NotEqual(part.Address, mapped.Address);
+            TestBytes.Same(TestBytes.Download(part), TestBytes.Download(mapped), "mapped memory");
+            mapped.Write([1, 2, 3], 4997);
+            Assert.Equal([1, 2, 3], TestBytes.Download(part)[4997..]);
+        }
+
+        Assert.Throws<DescriptorException>(() => device.MapMemory(handle with { Offset = 6000 }));
+        Assert.Throws<FabricException>(() => device.MapMemory(handle with { AllocationId = handle.AllocationId + 1 }));
+        Assert.Contains("has ended", Assert.Throws<CudaException>(() => device.MapMemory(handle with { ProcessStart = 1 })).Message, StringComparison.Ordinal);
+        using var host = new NativeBuffer(64);
+        Assert.Throws<NotSupportedException>(() => device.ExportMemory(Wrap(device, host)));
+        Assert.Throws<ArgumentException>(() => KernelDevice.OpenCpu().ExportMemory(buffer));
+    }
+
+    [Fact]
+    public void ADmaBufOfABufferIsADescriptor()
+    {
+        CudaDevice device = TestDevices.Cuda;
+        using DeviceBuffer buffer = device.Allocate(2 << 20);
+        using Microsoft.Win32.SafeHandles.SafeFileHandle descriptor = device.ExportDmaBuf(buffer);
+        Assert.False(descriptor.IsInvalid);
+        Assert.Contains("dmabuf", new FileInfo($"/proc/self/fd/{descriptor.DangerousGetHandle()}").LinkTarget, StringComparison.Ordinal);
+        // Not whole pages of the host.
+        using DeviceBuffer part = device.WrapMemory(buffer.Address, 100);
+        Assert.Throws<CudaException>(() => device.ExportDmaBuf(part));
+    }
+
+    private static unsafe DeviceBuffer Wrap(CpuDevice device, NativeBuffer host) => device.WrapMemory((nint)host.Pointer, host.Length);
 }

@@ -24,6 +24,9 @@ internal static unsafe partial class LibCuda
     [LibraryImport(Library)]
     public static partial CUresult cuStreamWaitEvent(nint stream, nint awaited, uint flags);
 
+    [LibraryImport(Library, EntryPoint = "cuStreamWriteValue64_v2")]
+    public static partial CUresult cuStreamWriteValue64(nint stream, nint address, ulong value, uint flags);
+
     [LibraryImport(Library)]
     public static partial CUresult cuStreamGetCtx(nint stream, out nint context);
 

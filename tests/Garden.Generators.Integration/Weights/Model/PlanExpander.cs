@@ -31,7 +31,7 @@ internal static class PlanExpander
         static ReadOnlySpan<byte> Bytes(List<WriteDescriptor> writes) => MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(writes));
     }
 
-    private static List<WriteDescriptor> Expand(in WeightWrites plan, int spanLength)
+    public static List<WriteDescriptor> Expand(in WeightWrites plan, int spanLength)
     {
         var writes = new List<WriteDescriptor>();
         var span = new WriteDescriptor[spanLength];

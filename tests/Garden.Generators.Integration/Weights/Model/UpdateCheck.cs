@@ -110,7 +110,7 @@ internal sealed class UpdateCheck<TMap>
     }
 
     /// <summary>Stands for the conversion: elements and scales named by what they are.</summary>
-    private static void Convert(in WeightOverlap overlap, Span<byte> staging)
+    internal static void Convert(in WeightOverlap overlap, Span<byte> staging)
     {
         WeightPart part = WeightPart.Of<TMap>()[overlap.Part];
         long columns = part.IsScales ? (part.Columns + NaiveMap.Block - 1) / NaiveMap.Block : part.Columns;

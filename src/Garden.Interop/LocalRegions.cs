@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
-using Garden.Interop.Libfabric.Native;
 
-namespace Garden.Interop.Libfabric;
+namespace Garden.Interop;
 
 /// <summary>The memory registered with one NIC. A key is a row's index under a generation, so a stale one is noticed. Under the domain's lock.</summary>
 internal sealed unsafe class LocalRegions
@@ -15,7 +14,8 @@ internal sealed unsafe class LocalRegions
     /// <summary>How many regions are registered.</summary>
     public int Count => _used - 1 - _free.Count;
 
-    public ulong Add(fid_mr* mr, nint address, long length)
+    /// <summary>Enters a registration and what writes from it carry, and returns its key.</summary>
+    public ulong Add(void* registration, void* descriptor, nint address, long length)
     {
         if (!_free.TryDequeue(out int index))
         {
@@ -29,8 +29,8 @@ internal sealed unsafe class LocalRegions
         ref Row row = ref _rows[index];
         row.Key = ((((row.Key | row.LastKey) >> IndexBits) + 1) << IndexBits) | (uint)index;
         row.LastKey = row.Key;
-        row.Mr = mr;
-        row.Descriptor = mr->mem_desc;
+        row.Registration = registration;
+        row.Descriptor = descriptor;
         row.Address = (ulong)address;
         row.Length = (ulong)length;
         return row.Key;
@@ -43,19 +43,19 @@ internal sealed unsafe class LocalRegions
     }
 
     /// <summary>Takes a region out; null when the key names none.</summary>
-    public fid_mr* Remove(ulong key)
+    public void* Remove(ulong key)
     {
         int index = (int)(key & IndexMask);
         if (!Contains(key))
             return null;
-        fid_mr* mr = _rows[index].Mr;
+        void* registration = _rows[index].Registration;
         _rows[index] = new Row { LastKey = key };
         _free.Enqueue(index);
-        return mr;
+        return registration;
     }
 
     /// <summary>Takes any region out; null when there is none left.</summary>
-    public fid_mr* RemoveAny()
+    public void* RemoveAny()
     {
         for (int i = 1; i < _used; i++)
         {
@@ -89,6 +89,6 @@ internal sealed unsafe class LocalRegions
         public ulong Address;
         public ulong Length;
         public void* Descriptor;
-        public fid_mr* Mr;
+        public void* Registration;
     }
 }

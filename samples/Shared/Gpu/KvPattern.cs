@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
-namespace KvStreaming;
+namespace Garden.Samples;
 
 /// <summary>
 /// Data that says where it belongs: every 8-byte word depends on the seed, the request, the epoch, the layer, the plane, the
@@ -12,7 +12,8 @@ internal static class KvPattern
     /// <summary>What destinations and guards hold before anything arrives.</summary>
     public const byte Poison = 0xA5;
 
-    private const ulong Step = 0x9E3779B97F4A7C15;
+    /// <summary>What words of a page are apart before they are mixed.</summary>
+    public const ulong Step = 0x9E3779B97F4A7C15;
 
     /// <summary>The key of one plane of one page.</summary>
     public static ulong Key(int seed, int request, int epoch, int layer, int plane, int position)
@@ -76,7 +77,8 @@ internal static class KvPattern
         return counter ^ (counter << 17);
     }
 
-    private static ulong Word(ulong counter)
+    /// <summary>The word at key + index × <see cref="Step"/>.</summary>
+    public static ulong Word(ulong counter)
     {
         counter ^= counter >> 29;
         return counter ^ (counter << 17);

@@ -1,0 +1,159 @@
+using Garden.Kernels;
+using Garden.KvCache;
+
+namespace Garden.Samples;
+
+/// <summary>
+/// The prefill side on a device. Its model is one captured graph: for each layer a kernel that fills the layer's pages and a signal.
+/// The signal raises a progress watcher, whose handler runs on the engine's worker and lets the layer go, while the device is at the
+/// next one: no thread of the host waits for a layer.
+/// </summary>
+internal sealed class GpuPrefill<TLayout, TTransfer> : IAsyncDisposable
+    where TLayout : unmanaged, IKvPageLayout<TLayout>
+    where TTransfer : unmanaged, IKvTransfer<TTransfer>
+{
+    private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(60);
+
+    private readonly GpuPrefillOptions _options;
+    private readonly GpuKvPool<TLayout> _pool;
+    private readonly KvPagePool _pages;
+    private readonly KvPrefiller<TTransfer> _prefiller;
+    private readonly DeviceKernel<LayerArgs> _compute;
+    private readonly DeviceStream _stream;
+    private readonly ProgressWatcher _watcher;
+    private readonly DeviceProgress _progress;
+    private readonly DeviceGraph _model;
+    private KvPrefillJob<TTransfer>? _job;
+    private TaskCompletionSource _computed = new();
+    private ulong _before;
+
+    public GpuPrefill(KernelDevice device, TransferEngine engine, GpuPrefillOptions options)
+    {
+        _options = options;
+        _pool = new GpuKvPool<TLayout>(device, engine, options.PoolPages, options.Layers);
+        _pages = new KvPagePool(options.PageOrder);
+        _prefiller = new KvPrefiller<TTransfer>(engine, new KvPrefillerOptions
+        {
+            Pool = _pool.Region,
+            PoolPages = _pool.Pages,
+            MaxTailLength = options.TailBytes,
+            Channel = options.Channel,
+        });
+        _compute = device.Load<LayerArgs>(LayerKernels.Compute);
+        _stream = device.CreateStream();
+        _watcher = engine.AllocateProgressWatcher(OnProgress);
+        _progress = new DeviceProgress(device, _watcher);
+        _model = Capture();
+    }
+
+    /// <summary>Serves requests until the prefiller is disposed; the payload of each is its number.</summary>
+    public async Task RunAsync()
+    {
+        var finishing = new List<Task>();
+        await foreach (KvPrefillJob<TTransfer> job in _prefiller.ReadJobsAsync())
+        {
+            finishing.RemoveAll(static task => task.IsCompletedSuccessfully);
+            KvPageLease lease = await _pages.LeaseAsync(job.PageCount, s_deadline);
+            job.UsePages(lease);
+            int request = BitConverter.ToInt32(job.Payload.Span);
+            _computed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _before = _watcher.Value;
+            Volatile.Write(ref _job, job);
+            _pool.SetPrompt(_options.Seed, request, lease.Pages);
+            // The CPU accelerator computes here; a GPU returns at once.
+            await Task.Run(() => _model.Replay(_stream));
+            await _computed.Task.WaitAsync(s_deadline);
+            // The next prompt is computed while this one's last layer is on its way.
+            finishing.Add(FinishAsync(job, request));
+        }
+
+        await Task.WhenAll(finishing);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _prefiller.DisposeAsync();
+        _stream.Synchronize();
+        _model.Dispose();
+        _progress.Dispose();
+        _watcher.Dispose();
+        _stream.Dispose();
+        _compute.Dispose();
+        await _pool.DisposeAsync();
+    }
+
+    /// <summary>Worker: the device has done layers up to the value. Allocates nothing.</summary>
+    private ulong OnProgress(ulong handled, ulong reached)
+    {
+        KvPrefillJob<TTransfer> job = Volatile.Read(ref _job)!;
+        int layer = (int)(reached - _before) - 1;
+        if (layer < 0)
+            return reached;
+        job.LayerDone(layer);
+        if (handled <= _before)
+            _options.FirstLayerDone?.Invoke();
+        if (layer == _options.Layers - 1)
+        {
+            _options.ComputeDone?.Invoke(BitConverter.ToInt32(job.Payload.Span));
+            _computed.TrySetResult();
+        }
+
+        return reached;
+    }
+
+    private DeviceGraph Capture()
+    {
+        _stream.BeginCapture();
+        for (int layer = 0; layer < _options.Layers; layer++)
+        {
+            if (_options.ComputeTimes > 0)
+                _compute.Launch(_stream, _pool.Shape, _pool.Arguments(layer, _options.ComputeTimes));
+            _progress.Signal(_stream);
+        }
+
+        return _stream.EndCapture();
+    }
+
+    private async Task FinishAsync(KvPrefillJob<TTransfer> job, int request)
+    {
+        await using (job)
+        {
+            try
+            {
+                byte[] tail = new byte[job.TailLength];
+                KvPattern.Fill(tail, KvPattern.TailKey(_options.Seed, request));
+                await job.FinishAsync(tail);
+            }
+            catch (OperationCanceledException)
+            {
+                // The decoder cancelled the request: it knows.
+            }
+        }
+    }
+}
+
+/// <summary>What a <see cref="GpuPrefill{TLayout, TTransfer}"/> works on.</summary>
+internal sealed record GpuPrefillOptions
+{
+    public required int Layers { get; init; }
+
+    public required int PoolPages { get; init; }
+
+    /// <summary>The pool's pages that are handed out, in order.</summary>
+    public required int[] PageOrder { get; init; }
+
+    public required int TailBytes { get; init; }
+
+    public required ushort Channel { get; init; }
+
+    public int Seed { get; init; } = 1;
+
+    /// <summary>How often each layer is computed: more than once to take longer, 0 to send what is there.</summary>
+    public int ComputeTimes { get; init; } = 1;
+
+    /// <summary>Worker: the first layers of a request are done.</summary>
+    public Action? FirstLayerDone { get; init; }
+
+    /// <summary>Worker: the last layer of a request is done.</summary>
+    public Action<int>? ComputeDone { get; init; }
+}

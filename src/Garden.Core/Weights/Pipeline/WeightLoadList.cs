@@ -1,0 +1,76 @@
+namespace Garden.Weights;
+
+/// <summary>The tensors that a trainer rank holds, in the order in which its tasks need them; those that only others gather come last.</summary>
+internal sealed class WeightLoadList
+{
+    private readonly (int Tensor, WeightHolding Holding)[] _order;
+    private readonly int[] _position;
+
+    private WeightLoadList((int, WeightHolding)[] order, int[] position, int[] ends)
+    {
+        _order = order;
+        _position = position;
+        TaskEnds = ends;
+    }
+
+    public int Count => _order.Length;
+
+    /// <summary>For each task, how many tensors must be loaded before it can be assembled.</summary>
+    public int[] TaskEnds { get; }
+
+    public (int Tensor, WeightHolding Holding) this[int index] => _order[index];
+
+    public static WeightLoadList Of<TMap>(WeightMeshes<TMap> meshes, int rank, ReadOnlySpan<WeightTask> tasks)
+        where TMap : unmanaged, IWeightShardMap<TMap>
+    {
+        ReadOnlySpan<WeightPart> parts = WeightPart.Of<TMap>();
+        var order = new List<(int, WeightHolding)>();
+        int[] position = new int[TMap.TensorCount], ends = new int[tasks.Length];
+        position.AsSpan().Fill(-1);
+        for (int i = 0; i < tasks.Length; i++)
+        {
+            ref readonly WeightTask task = ref tasks[i];
+            ref readonly WeightPart part = ref parts[task.Part];
+            for (int outer = task.FirstOuter; outer < task.FirstOuter + task.OuterCount; outer++)
+            {
+                for (int expert = task.FirstExpert; expert < task.FirstExpert + task.ExpertCount; expert++)
+                    ends[i] = Math.Max(ends[i], Add(part.FirstTensor + (outer * part.Experts) + expert) + 1);
+            }
+        }
+
+        for (int tensor = 0; tensor < position.Length; tensor++)
+            Add(tensor);
+        return new WeightLoadList([.. order], position, ends);
+
+        int Add(int tensor)
+        {
+            // A rank may convert blocks of which it holds nothing itself.
+            if (position[tensor] < 0 && WeightTensors<TMap>.AtTrainer(in meshes, rank, tensor) is { Flat.Count: > 0 } holding)
+            {
+                position[tensor] = order.Count;
+                order.Add((tensor, holding));
+            }
+
+            return position[tensor];
+        }
+    }
+
+    /// <summary>How many tensors must be loaded before pieces can be read.</summary>
+    public int EndOf(ReadOnlySpan<WeightPiece> pieces)
+    {
+        int end = 0;
+        foreach (ref readonly WeightPiece piece in pieces)
+        {
+            for (long outer = 0; outer < piece.OuterTurns; outer++)
+            {
+                for (long inner = 0; inner < piece.Levels[WeightLevels.Count - 1].Count; inner++)
+                {
+                    int tensor = piece.RunAt(outer, inner).Tensor;
+                    end = Math.Max(end, (uint)tensor < (uint)_position.Length ? _position[tensor] + 1 : 0);
+                }
+            }
+        }
+
+        return end;
+    }
+}

@@ -1,0 +1,224 @@
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using Garden.Fabric;
+using Garden.Interop.Verbs.Native;
+
+namespace Garden.Interop.Verbs;
+
+/// <summary>Progress and completions.</summary>
+internal sealed unsafe partial class VerbsDomain
+{
+    /// <summary>Where completions go during a poll; with no room there, and outside of polls, they go to the backlog.</summary>
+    private FabricCompletion* _out;
+    private int _outCount;
+    private int _outRoom;
+    private bool _armed;
+    private bool _arrived;
+    private uint _lastNumber;
+    private VerbsConnection? _lastConnection;
+
+    /// <inheritdoc/>
+    public int Poll(Span<FabricCompletion> completions)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            // Safe: the room is the span's, which stays where it is until the room is nothing again.
+            fixed (FabricCompletion* first = completions)
+            {
+                _out = first;
+                _outCount = 0;
+                _outRoom = completions.Length;
+                while (_outCount < _outRoom && _backlog.TryDequeue(out FabricCompletion completion))
+                    _out[_outCount++] = completion;
+                if (!_failed)
+                {
+                    if (_armed)
+                        TakeEvents();
+                    Advance();
+                    Read(untilEmpty: false);
+                }
+
+                _outRoom = 0;
+                // Before anybody counts what has arrived.
+                if (_arrived && _flush is { } flush)
+                    flush.Run();
+                _arrived = false;
+                return _outCount;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public bool TryArm(out long dueTimestamp)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            dueTimestamp = long.MaxValue;
+            if (_backlog.Count != 0)
+                return false;
+            if (_failed)
+                return true;
+            // Notify, then look once more: what comes between the two has sent a wake.
+            _armed = true;
+            if (Calls.ibv_req_notify_cq(_nic.Cq, 0) is var error and not 0)
+            {
+                Fail(VerbsErrors.FirstErrno + error);
+                return false;
+            }
+
+            Harvest();
+            dueTimestamp = NextDue();
+            return _backlog.Count == 0;
+        }
+    }
+
+    /// <summary>Reads completions for a later poll.</summary>
+    private void Harvest()
+    {
+        _outRoom = 0;
+        Read(untilEmpty: true);
+    }
+
+    private void Read(bool untilEmpty)
+    {
+        while (!_failed && (untilEmpty || _outCount < _outRoom))
+        {
+            int count = Calls.ibv_poll_cq(_nic.Cq, EntriesPerRead, _entries);
+            if (count < 0)
+            {
+                Fail(VerbsErrors.FirstErrno - count);
+                return;
+            }
+
+            // Safe: the provider has filled count entries.
+            for (int i = 0; i < count; i++)
+                Handle(_entries + i);
+            RepostImmediates();
+            TellCredits();
+            if (count < EntriesPerRead)
+                return;
+        }
+    }
+
+    private void RepostImmediates()
+    {
+        if (_immediates.Missing != 0 && !_failed && _immediates.Repost() is var error and not 0)
+            Fail(VerbsErrors.FirstErrno + error);
+    }
+
+    private void Handle(ibv_wc* entry)
+    {
+        // The status before anything else: of an entry that failed, only wr_id, vendor_err and qp_num mean something besides.
+        int status = entry->status;
+        WorkId id = WorkId.From(entry->wr_id);
+        switch (id.Kind)
+        {
+            case WorkKind.Write:
+                EndWrites(id, status);
+                break;
+            case WorkKind.ImmediateReceive:
+                _immediates.Missing++;
+                if (status == IBV.IBV_WC_SUCCESS)
+                    TakeImmediate(entry->qp_num, entry->imm_data);
+                break;
+            case WorkKind.MessageReceive:
+                if (status == IBV.IBV_WC_SUCCESS)
+                    TakeMessage(id.Index, (int)entry->byte_len, entry->qp_num);
+                else
+                    PostReceive(id.Index);
+                break;
+            case WorkKind.Message:
+                EndPostedMessage(id, status);
+                break;
+            case WorkKind.Credit:
+                if (Find(entry->qp_num) is { } connection && connection.Epoch == id.Sequence)
+                    EndControl(connection, status);
+                break;
+            case WorkKind.DatagramSend:
+                _datagrams.EndSend(id.Index);
+                break;
+            case WorkKind.DatagramReceive:
+                if (status != IBV.IBV_WC_SUCCESS)
+                    _datagrams.Repost(id.Index);
+                else if (_datagrams.Take(id.Index, (int)entry->byte_len) is { } offer)
+                    Hear(offer);
+                break;
+        }
+    }
+
+    private void TakeImmediate(uint number, uint raw)
+    {
+        if (Find(number) is not { } connection)
+            return;
+        uint immediate = BitConverter.IsLittleEndian ? BinaryPrimitives.ReverseEndianness(raw) : raw;
+        connection.ImmediatesTaken++;
+        _arrived = true;
+        NoteArrival(connection);
+        if (connection.ImmediatesTaken - connection.ImmediatesTold >= (uint)_options.ImmediateWindow / 2)
+            Owe(connection);
+        // Zero stands for "no immediate" and is sent only as the answer to a revocation.
+        if (immediate == 0)
+            TakeRevocationAnswer(connection);
+        else
+            Emit(new FabricCompletion { Kind = FabricCompletionKind.Immediate, Route = connection.OnlyRoute, Count = 1, Immediate = immediate });
+    }
+
+    /// <summary>Whatever comes over a connection shows that the other side is connected, even where its last offer was lost.</summary>
+    private void NoteArrival(VerbsConnection connection)
+    {
+        connection.IsSilent = false;
+        if (connection.State == ConnectionState.Answered)
+            BecomeReady(connection);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private VerbsConnection? Find(uint number)
+    {
+        if (number == _lastNumber && _lastConnection is not null)
+            return _lastConnection;
+        if (!_byQueuePair.TryGetValue(number, out VerbsConnection? connection))
+            return null;
+        _lastNumber = number;
+        return _lastConnection = connection;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Emit(in FabricCompletion completion)
+    {
+        // Safe: below the room of the poll that is running.
+        if (_outCount < _outRoom)
+            _out[_outCount++] = completion;
+        else
+            _backlog.Enqueue(completion);
+    }
+
+    /// <summary>Successful writes of one context that follow each other are one completion.</summary>
+    private void EmitWritten(ulong context, int route)
+    {
+        if (_outCount != 0 && _outCount <= _outRoom)
+        {
+            ref FabricCompletion last = ref _out[_outCount - 1];
+            if (last.Context == context && last.Kind == FabricCompletionKind.Write && last.Status == FabricStatus.Ok && last.Route == route)
+            {
+                last.Count++;
+                return;
+            }
+        }
+
+        Emit(new FabricCompletion { Kind = FabricCompletionKind.Write, Route = route, Context = context, Count = 1 });
+    }
+
+    private void TakeEvents()
+    {
+        _armed = false;
+        _nic.TakeWakes();
+        while (!_failed && _nic.TryTakeEvent(out int type))
+        {
+            // The others show in completions as well, or mean nothing here.
+            if (type is IBV.IBV_EVENT_DEVICE_FATAL or IBV.IBV_EVENT_CQ_ERR or IBV.IBV_EVENT_SRQ_ERR)
+                Fail(IBV.IBV_WC_FATAL_ERR);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+using Garden.Fabric;
+using Garden.Interop.Cuda;
+using Garden.Interop.Verbs.Native;
+
+namespace Garden.Interop.Verbs;
+
+/// <summary>Memory registration. Pinning takes long, so it happens outside of the domain's lock.</summary>
+internal sealed unsafe partial class VerbsDomain
+{
+    /// <summary>In a region's descriptor, above the 32 bits of its key: the processor may read the source, so it may travel inline.</summary>
+    private const ulong HostMemory = 1UL << 32;
+
+    private readonly RetiredKeys _retired = new();
+
+    /// <summary>Set once, before the first peer can know the key of a region that needs it.</summary>
+    private volatile RemoteWriteFlush? _flush;
+
+    /// <inheritdoc/>
+    public RegionKeys Register(nint address, long length, MemoryKind kind)
+    {
+        if (address == 0 || length <= 0)
+            throw new FabricException($"A region has an address and at least 1 byte; got 0x{address:x} and {length} bytes.");
+        bool held = false;
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            // The device stays open until this is done.
+            _nic.PdHandle.DangerousAddRef(ref held);
+        }
+
+        // A device may give out the number of a key that ended lately, which peers refuse: then another one is asked for.
+        var refused = new Stack<nint>();
+        ibv_mr* registration = null;
+        try
+        {
+            while (true)
+            {
+                registration = kind == MemoryKind.Host ? RegisterHost(address, length) : RegisterDevice(address, length, kind);
+                lock (_gate)
+                {
+                    ObjectDisposedException.ThrowIf(_disposed, this);
+                    if (!_retired.Contains(registration->rkey))
+                    {
+                        ulong descriptor = registration->lkey | (kind == MemoryKind.Host ? HostMemory : 0);
+                        return new RegionKeys(_regions.Add(registration, (void*)descriptor, address, length), registration->rkey, (ulong)address);
+                    }
+                }
+
+                refused.Push((nint)registration);
+                registration = null;
+            }
+        }
+        catch
+        {
+            if (registration is not null)
+                _ = Imports.ibv_dereg_mr(registration);
+            throw;
+        }
+        finally
+        {
+            while (refused.TryPop(out nint other))
+                _ = Imports.ibv_dereg_mr((ibv_mr*)other);
+            _nic.PdHandle.DangerousRelease();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Unregister(RegionKeys keys)
+    {
+        VerbsRevocation? revocation;
+        lock (_gate)
+        {
+            if (_disposed || !_regions.Contains(keys.LocalKey))
+                return;
+            revocation = Announce(keys.RemoteKey);
+            if (revocation is not null)
+                _retired.Add((uint)keys.RemoteKey);
+        }
+
+        if (revocation is not null)
+            Await(revocation);
+        ibv_mr* registration;
+        bool held = false;
+        lock (_gate)
+        {
+            registration = _disposed ? null : (ibv_mr*)_regions.Remove(keys.LocalKey);
+            if (registration is null)
+                return;
+            _nic.PdHandle.DangerousAddRef(ref held);
+        }
+
+        // The device finishes what it is placing before this returns, and refuses what comes later.
+        _ = Imports.ibv_dereg_mr(registration);
+        _nic.PdHandle.DangerousRelease();
+    }
+
+    private uint Access => IBV.IBV_ACCESS_LOCAL_WRITE | IBV.IBV_ACCESS_REMOTE_WRITE | (_options.RelaxedOrdering ? IBV.IBV_ACCESS_RELAXED_ORDERING : 0u);
+
+    private ibv_mr* RegisterHost(nint address, long length)
+    {
+        PagePresence.Ensure(address, length, _options.RegistrationThreads, _options.Progress);
+        ibv_mr* registration = Imports.ibv_reg_mr_iova2(_nic.Pd, (void*)address, (nuint)length, (ulong)address, Access);
+        VerbsErrors.Check(registration, "ibv_reg_mr", $"{length} bytes of {MemoryKind.Host} memory with {_nic.Port}");
+        return registration;
+    }
+
+    private ibv_mr* RegisterDevice(nint address, long length, MemoryKind kind)
+    {
+        if (RemoteWriteFlush.For(address) is { } flush)
+        {
+            if (_flush is { } other && other.Context != flush.Context)
+                throw new FabricException($"{_nic.Port} already serves device memory of another CUDA context; one NIC serves one GPU where arrivals must be flushed.");
+            _flush = flush;
+        }
+
+        using DmaBuffer buffer = DmaBuffer.Export(address, length);
+        ibv_mr* registration = Imports.ibv_reg_dmabuf_mr(_nic.Pd, buffer.Offset, (nuint)length, (ulong)address, buffer.Descriptor, (int)Access);
+        VerbsErrors.Check(registration, "ibv_reg_dmabuf_mr", $"{length} bytes of {kind} memory with {_nic.Port}");
+        return registration;
+    }
+}

@@ -1,0 +1,229 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using Garden.Fabric;
+
+namespace Garden.Kernels.Nvlink;
+
+/// <summary>The regions of one NIC: rows for its peers and, by the same key, what its own stream reads from.</summary>
+/// <remarks>
+/// Registered and unregistered from any thread under the lock; found by the worker without it. An entry is filled, then its key is
+/// published; a key is taken away, then everybody who may be using the entry is waited for, then it is used again.
+/// </remarks>
+internal sealed unsafe class LocalRegions : IDisposable
+{
+    /// <summary>How long peers have to let go of memory they have opened. One that does not even poll for so long is fenced out.</summary>
+    private static readonly TimeSpan s_letGo = TimeSpan.FromMilliseconds(500);
+
+    private readonly Lock _lock = new();
+    private readonly KernelDevice _device;
+    private readonly OwnSegment _segment;
+    private readonly Queue<int> _free = new(Enumerable.Range(1, Segment.Regions - 1));
+    private readonly Entry[] _entries = new Entry[Segment.Regions];
+    private readonly Action<SharedMemoryName> _wake;
+    private ulong _announced;
+    private bool _disposed;
+
+    public LocalRegions(KernelDevice device, OwnSegment segment, Action<SharedMemoryName> wake)
+    {
+        _device = device;
+        _segment = segment;
+        _wake = wake;
+    }
+
+    /// <summary>Worker: the last batch of this NIC's own stream that may read registered memory, before it looks at keys. The caller fences.</summary>
+    public void Announce(ulong batch) => Volatile.Write(ref _announced, batch);
+
+    public RegionKeys Register(nint address, long length, MemoryKind kind)
+    {
+        if (address == 0 || length <= 0)
+            throw new FabricException($"A region has an address and at least 1 byte; got 0x{address:x} and {length} bytes.");
+        if (kind == MemoryKind.Cuda && _device.MemoryKind != MemoryKind.Cuda)
+            throw new FabricException($"This nvlink NIC is on {_device.Name} and cannot register CUDA memory; open the fabric on the memory's device with KernelDevice.OpenCuda.");
+        Entry entry = Open(address, length, kind, out IpcMemoryHandle handle, out bool isShareable);
+        lock (_lock)
+        {
+            if (_disposed || !_free.TryDequeue(out int index))
+            {
+                entry.Close();
+                throw new FabricException(_disposed ? "The NIC was disposed." : $"All {Segment.Regions - 1} regions of this NIC are in use; unregister some.");
+            }
+
+            RegionRow* row = _segment.RowAt(index);
+            ulong key = (Random() << Segment.IndexBits) | (uint)index;
+            // Not the address: mixing up what peers count from with pointers shows at once.
+            row->Base = (Random() << 12) & 0x3fff_ffff_f000;
+            row->Length = length;
+            row->Address = (ulong)entry.Address;
+            row->IsShareable = isShareable ? 1 : 0;
+            row->IsHost = kind == MemoryKind.Host ? 1 : 0;
+            // Safe: the row has room for a handle.
+            handle.ToBytes().CopyTo(new Span<byte>(row->Handle, IpcMemoryHandle.SizeInBytes));
+            _entries[index] = entry;
+            Volatile.Write(ref _entries[index].Key, key);
+            Volatile.Write(ref row->Key, key);
+            return new RegionKeys(key, key, row->Base);
+        }
+    }
+
+    public void Unregister(ulong key)
+    {
+        int index = (int)(key & Segment.IndexMask);
+        ulong revocation;
+        lock (_lock)
+        {
+            if (_disposed || key == 0 || _entries[index].Key != key)
+                return;
+            Volatile.Write(ref _entries[index].Key, 0);
+            Volatile.Write(ref _segment.RowAt(index)->Key, 0);
+            revocation = Interlocked.Increment(ref _segment.Header->Revocations);
+        }
+
+        AwaitOwnStream();
+        AwaitWriters(revocation);
+        lock (_lock)
+        {
+            if (_disposed)
+                return;
+            _entries[index].Close();
+            _entries[index] = default;
+            _free.Enqueue(index);
+        }
+    }
+
+    /// <summary>Worker: where a range of a region is for the device's stream.</summary>
+    public bool TryFind(ulong key, ulong address, long length, out nint source, out bool isPinned)
+    {
+        ref Entry entry = ref _entries[key & Segment.IndexMask];
+        source = (nint)address;
+        isPinned = false;
+        if (key == 0 || Volatile.Read(ref entry.Key) != key)
+            return false;
+        ulong at = address - (ulong)entry.HostAddress;
+        source = entry.Address + (nint)at;
+        isPinned = entry.Pinned is not null;
+        return at <= (ulong)entry.Length && (ulong)length <= (ulong)entry.Length - at;
+    }
+
+    /// <summary>Revokes everything and lets go of it. Nobody uses it any more.</summary>
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _disposed = true;
+            for (int i = 1; i < _entries.Length; i++)
+            {
+                _segment.RowAt(i)->Key = 0;
+                _entries[i].Close();
+                _entries[i] = default;
+            }
+        }
+    }
+
+    private Entry Open(nint address, long length, MemoryKind kind, out IpcMemoryHandle handle, out bool isShareable)
+    {
+        var entry = new Entry { HostAddress = address, Address = address, Length = length };
+        isShareable = false;
+        handle = new IpcMemoryHandle { ProcessId = Environment.ProcessId, ProcessStart = ProcessIdentity.StartOf(Environment.ProcessId) ?? 0, AllocationId = 0, Offset = 0, Length = length, Address = (ulong)address, Handle = new byte[64] };
+        try
+        {
+            if (kind == MemoryKind.Host && _device.MemoryKind != MemoryKind.Host)
+            {
+                entry.Pinned = _device.MapHost(address, length);
+                entry.Address = entry.Pinned.DeviceAddress;
+                return entry;
+            }
+
+            entry.Wrapped = _device.WrapMemory(address, length);
+        }
+        catch (Exception exception) when (exception is GardenException or ArgumentException)
+        {
+            throw new FabricException($"The {length} bytes of {kind} memory at 0x{address:x} cannot be registered: {exception.Message}", innerException: exception);
+        }
+
+        try
+        {
+            handle = _device.ExportMemory(entry.Wrapped);
+            isShareable = true;
+        }
+        catch (Exception exception) when (exception is CudaException or NotSupportedException)
+        {
+            // For peers of this process only; one of another process that writes to it is told so.
+        }
+
+        return entry;
+    }
+
+    /// <summary>Waits until nothing that this NIC posted reads the memory.</summary>
+    private void AwaitOwnStream()
+    {
+        Interlocked.MemoryBarrier();
+        ulong announced = Volatile.Read(ref _announced);
+        long started = Stopwatch.GetTimestamp();
+        var spin = default(SpinWait);
+        while (_segment.Done < Math.Min(announced, Volatile.Read(ref _announced)))
+        {
+            if (Stopwatch.GetElapsedTime(started) > LinkDrain.Deadline)
+                throw new FabricException($"Copies of this NIC were still running after {LinkDrain.Deadline}: its stream is held up, by a kernel that waits for something. The memory must not be used again.");
+            spin.SpinOnce(sleep1Threshold: -1);
+        }
+    }
+
+    private void AwaitWriters(ulong revocation)
+    {
+        long started = Stopwatch.GetTimestamp();
+        for (int i = 0; i < _segment.LinkCount; i++)
+        {
+            LinkRow* link = _segment.LinkAt(i);
+            LinkDrain.Await(link);
+            if (!HasOpened(link, revocation))
+                continue;
+            _wake(link->Writer);
+            var spin = default(SpinWait);
+            while (HasOpened(link, revocation))
+            {
+                if (Stopwatch.GetElapsedTime(started) > s_letGo)
+                    FenceSilent(link);
+                spin.SpinOnce();
+            }
+        }
+    }
+
+    private static bool HasOpened(LinkRow* link, ulong revocation) =>
+        Volatile.Read(ref link->State) == (int)LinkState.Open && Volatile.Read(ref link->Closed) == 0 && Volatile.Read(ref link->Opened) != 0 && Volatile.Read(ref link->Acknowledged) < revocation;
+
+    private static void FenceSilent(LinkRow* link)
+    {
+        Volatile.Write(ref link->State, (int)LinkState.Fenced);
+        Interlocked.MemoryBarrier();
+        LinkDrain.Await(link);
+    }
+
+    /// <summary>51 random bits and a one, so that it is never zero.</summary>
+    private static ulong Random()
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(ulong)];
+        RandomNumberGenerator.Fill(bytes);
+        return (BitConverter.ToUInt64(bytes) >> Segment.IndexBits) | 1;
+    }
+
+    private struct Entry
+    {
+        public ulong Key;
+
+        /// <summary>The address it was registered by.</summary>
+        public nint HostAddress;
+
+        /// <summary>The same byte for the device.</summary>
+        public nint Address;
+
+        public long Length;
+        public MappedBuffer? Pinned;
+        public DeviceBuffer? Wrapped;
+
+        public readonly void Close()
+        {
+            Pinned?.Dispose();
+            Wrapped?.Dispose();
+        }
+    }
+}
