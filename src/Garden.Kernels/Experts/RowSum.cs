@@ -106,7 +106,10 @@ public struct RowSum
         {
             return new Vector16
             {
-                A = Interop.FloatAsInt(sum._a), B = Interop.FloatAsInt(sum._b), C = Interop.FloatAsInt(sum._c), D = Interop.FloatAsInt(sum._d),
+                A = Interop.FloatAsInt(sum._a),
+                B = Interop.FloatAsInt(sum._b),
+                C = Interop.FloatAsInt(sum._c),
+                D = Interop.FloatAsInt(sum._d),
             };
         }
 
