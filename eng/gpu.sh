@@ -13,7 +13,7 @@ out=artifacts/gpu
 archive="$out/garden-gpu.tar.xz"
 
 publish() {
-    dotnet publish "$1" -c Release -r linux-x64 --self-contained -p:InvariantGlobalization=true -p:DebugType=none -o "$out/garden-gpu" --nologo -v q
+    dotnet publish "$1" -c Release -r linux-x64 --self-contained -p:InvariantGlobalization=true -p:DebugType=none -p:EmbedUntrackedSources=false -o "$out/garden-gpu" --nologo -v q
 }
 
 pack() {

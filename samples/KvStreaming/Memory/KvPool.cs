@@ -1,6 +1,6 @@
+using Garden;
 using Garden.KvCache;
 using Garden.Samples;
-using Garden;
 
 namespace KvStreaming;
 

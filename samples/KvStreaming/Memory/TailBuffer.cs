@@ -1,6 +1,6 @@
 using System.Threading.Channels;
-using Garden.Samples;
 using Garden;
+using Garden.Samples;
 
 namespace KvStreaming;
 
