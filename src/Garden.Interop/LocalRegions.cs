@@ -67,16 +67,19 @@ internal sealed unsafe class LocalRegions
     }
 
     /// <summary>True when the range lies inside the region, whose descriptor it gives.</summary>
-    public bool TryFind(ulong key, ulong address, ulong length, out void* descriptor)
+    public bool TryFind(ulong key, ulong address, ulong length, out void* descriptor) =>
+        TryFind(key, out ulong start, out ulong size, out descriptor) && address - start <= size && length <= size - (address - start);
+
+    /// <summary>Where a region lies, and the descriptor of what is written from it.</summary>
+    public bool TryFind(ulong key, out ulong address, out ulong length, out void* descriptor)
     {
-        int index = (int)(key & IndexMask);
+        address = length = 0;
         descriptor = null;
-        if (index >= _used)
+        if (!Contains(key))
             return false;
-        ref Row row = ref _rows[index];
-        ulong offset = address - row.Address;
-        if (row.Key != key || key == 0 || offset > row.Length || length > row.Length - offset)
-            return false;
+        ref Row row = ref _rows[(int)(key & IndexMask)];
+        address = row.Address;
+        length = row.Length;
         descriptor = row.Descriptor;
         return true;
     }

@@ -159,8 +159,8 @@ public sealed unsafe class FabricEndpoint : IDisposable
                 break;
             case FabricCompletionKind.Immediate:
                 OnImmediate?.Invoke(completion.Immediate);
-                Add(Immediates, completion.Immediate, 1);
-                Order.Add(completion.Immediate);
+                Add(Immediates, completion.Immediate, completion.Count);
+                Order.AddRange(Enumerable.Repeat(completion.Immediate, completion.Count));
                 break;
             case FabricCompletionKind.Message:
                 // Safe: the domain says how long the buffer is, which is ours until it is given back.

@@ -17,10 +17,18 @@ internal static class FabricCommand
         };
         var quick = new Option<bool>("--quick") { Description = "A few sizes and rounds: about ten seconds." };
         var sample = new Option<int>("--sample-ms") { Description = "How long one sample takes; more where a device is slow.", DefaultValueFactory = static _ => 25 };
+        var bytes = new Option<long[]>("--bytes")
+        {
+            Description = "Only the throughput of writes of these lengths, of --pages pages an operation.",
+            AllowMultipleArgumentsPerToken = true,
+            DefaultValueFactory = static _ => [],
+        };
+        var pages = new Option<int>("--pages") { Description = "With --bytes: pages an operation, 0 for single writes.", DefaultValueFactory = static _ => 1024 };
+        var rounds = new Option<int>("--rounds") { Description = "With --bytes: pairs of samples.", DefaultValueFactory = static _ => 41 };
         var raw = new Option<bool>("--raw-only") { Description = "Only the loop on the bare provider, for comparing it with perf/native/write_loop." };
         var command = new Command("fabric", "Latency and throughput of the engine on a fabric, beside the same loop on the bare provider in the same run. One thread drives both ends.")
         {
-            fabric, bind, quick, sample, raw,
+            fabric, bind, quick, sample, bytes, pages, rounds, raw,
         };
         command.SetAction((parse, _) =>
         {
@@ -30,8 +38,10 @@ internal static class FabricCommand
             {
                 if (parse.GetValue(raw))
                     RawScenario.Run(choice, report);
+                else if (parse.GetValue(bytes) is { Length: > 0 } lengths)
+                    Scenario(parse.GetValue(rounds)).RunRows(lengths, parse.GetValue(pages));
                 else
-                    new FabricScenario(choice, report, parse.GetValue(quick), TimeSpan.FromMilliseconds(parse.GetValue(sample))).Run();
+                    Scenario(parse.GetValue(quick) ? 5 : 11).Run(parse.GetValue(quick));
                 return Task.FromResult(0);
             }
             catch (Exception exception) when (exception is FabricException or InvalidDataException or TimeoutException)
@@ -39,6 +49,8 @@ internal static class FabricCommand
                 Console.Error.WriteLine(exception.Message);
                 return Task.FromResult(1);
             }
+
+            FabricScenario Scenario(int most) => new(choice, report, most, TimeSpan.FromMilliseconds(parse.GetValue(sample)));
         });
         return command;
     }

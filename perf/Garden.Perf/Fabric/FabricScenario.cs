@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Garden.Perf.Fabric;
 
 /// <summary>Verification, latencies and throughput of one fabric, each row beside its ceiling.</summary>
-internal sealed class FabricScenario(FabricChoice choice, Report report, bool quick, TimeSpan sample)
+internal sealed class FabricScenario(FabricChoice choice, Report report, int rounds, TimeSpan sample)
 {
     private const int DefaultDepth = 64;
 
@@ -12,9 +12,21 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, bool qu
 
     private static readonly long[] s_odd = [1, 7, 63, 4097, 65_537, 1_048_577, 16_777_213];
 
-    private int Rounds => quick ? 5 : 11;
+    /// <summary>Throughput of some lengths alone.</summary>
+    public void RunRows(IReadOnlyList<long> lengths, int pages)
+    {
+        using var memory = new PairMemory();
+        (EngineWrites engine, IWritePair ceiling) = choice.Open(memory, DefaultDepth);
+        using (engine)
+        using (ceiling)
+        {
+            WarmUp(engine, ceiling);
+            foreach (long bytes in lengths)
+                Throughput(bytes, pages, DepthOf(bytes), engine, ceiling);
+        }
+    }
 
-    public void Run()
+    public void Run(bool quick)
     {
         using var memory = new PairMemory();
         (EngineWrites engine, IWritePair ceiling) = choice.Open(memory, DefaultDepth);
@@ -25,8 +37,8 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, bool qu
             Verify(memory, engine, ceiling);
             foreach (long bytes in (long[])(quick ? [8, 4096] : [8, 64, 512, 4096, 65_536, 1 << 20]))
             {
-                Latency("one_way", bytes, pair => pair.OneWay(bytes), engine, ceiling);
-                Latency("round_trip", bytes, pair => pair.RoundTrip(bytes), engine, ceiling);
+                Latency("one_way", bytes, pair => pair.OneWay(bytes), engine, ceiling, quick);
+                Latency("round_trip", bytes, pair => pair.RoundTrip(bytes), engine, ceiling, quick);
             }
 
             foreach (long bytes in (long[])(quick ? [8, 4096, 65_536, 1 << 20] : [8, 64, 512, 4096, 16_384, 65_536, 262_144, 1 << 20, 4 << 20, 16 << 20, 64 << 20]))
@@ -60,7 +72,7 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, bool qu
         foreach (long bytes in (long[])[8, 1024, 4096])
         {
             using var workload = new Workload(bytes, 1024, DefaultDepth);
-            PairedMeasurement.Throughput measured = PairedMeasurement.Measure(sixteen, one, workload, Rounds, sample);
+            PairedMeasurement.Throughput measured = PairedMeasurement.Measure(sixteen, one, workload, rounds, sample);
             report.Line(
                 "chain",
                 ("fabric", choice.Name),
@@ -113,7 +125,7 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, bool qu
         report.Row("verify", ("fabric", choice.Name), ("sizes", string.Join(' ', s_odd)), ("bytes_compared", bytes), ("area_bytes", Workload.AreaBytes));
     }
 
-    private void Latency(string name, long bytes, Func<IWritePair, long> measure, IWritePair engine, IWritePair ceiling)
+    private void Latency(string name, long bytes, Func<IWritePair, long> measure, IWritePair engine, IWritePair ceiling, bool quick)
     {
         (double[] engines, double[] ceilings) = PairedMeasurement.Latencies(measure, engine, ceiling, TimeSpan.FromSeconds(quick ? 0.3 : 0.8), sample);
         report.Line(
@@ -134,7 +146,7 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, bool qu
     private void Throughput(long bytes, int pages, int depth, IWritePair engine, IWritePair ceiling)
     {
         using var workload = new Workload(bytes, pages, depth);
-        PairedMeasurement.Throughput measured = PairedMeasurement.Measure(engine, ceiling, workload, Rounds, sample);
+        PairedMeasurement.Throughput measured = PairedMeasurement.Measure(engine, ceiling, workload, rounds, sample);
         report.Line(
             "throughput",
             ("fabric", choice.Name),

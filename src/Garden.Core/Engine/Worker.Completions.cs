@@ -30,7 +30,7 @@ internal sealed unsafe partial class Worker
         return worked;
     }
 
-    /// <summary>Handles a completion and returns 1; of arrivals for one counter as many as follow each other, and returns their number.</summary>
+    /// <summary>Handles a completion and returns 1; of arrivals for one counter as many as follow each other, and returns how many completions these are.</summary>
     private int Complete(Nic nic, FabricCompletion* completion, int left)
     {
         switch (completion->Kind)
@@ -62,28 +62,29 @@ internal sealed unsafe partial class Worker
     private int CountImmediates(Nic nic, FabricCompletion* first, int left)
     {
         var immediate = Immediate.FromBits(first->Immediate);
-        int arrivals = 1;
+        int arrivals = first->Count, taken = 1;
         if (immediate.IsCounter)
         {
-            long units = immediate.Units;
+            long units = (long)immediate.Units * first->Count;
             // Safe: left completions lie from the first one on.
-            for (; arrivals < left && first[arrivals].Kind == FabricCompletionKind.Immediate; arrivals++)
+            for (; taken < left && first[taken].Kind == FabricCompletionKind.Immediate; taken++)
             {
-                var next = Immediate.FromBits(first[arrivals].Immediate);
+                var next = Immediate.FromBits(first[taken].Immediate);
                 if ((next.Value | Immediate.UnitMask) != (immediate.Value | Immediate.UnitMask))
                     break;
-                units += next.Units;
+                units += (long)next.Units * first[taken].Count;
+                arrivals += first[taken].Count;
             }
 
             _engine.Counters.Count(immediate, units, arrivals);
         }
-        else if (!_engine.Counters.CountNumber(immediate.Value))
+        else if (!_engine.Counters.CountNumber(immediate.Value, arrivals))
         {
             OverflowNumbers(nic, first);
         }
 
         nic.Counters.Immediates += arrivals;
-        return arrivals;
+        return taken;
     }
 
     private void CompleteWrites(Nic nic, FabricCompletion* completion)

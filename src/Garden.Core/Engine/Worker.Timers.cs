@@ -12,6 +12,7 @@ internal sealed unsafe partial class Worker
     private int _idleTurns;
     private uint _nextFirstLane;
     private long _lastTick;
+    /// <summary>Of the last tick.</summary>
     private long _milliseconds = Environment.TickCount64;
     private long _nextDeadline = long.MaxValue;
     private long _longestPause;
@@ -22,12 +23,8 @@ internal sealed unsafe partial class Worker
 
     private static long TickInterval => Stopwatch.Frequency / 1000;
 
-    /// <summary>The clocks that a turn goes by; a park makes them stale.</summary>
-    private void ReadClock()
-    {
-        _now = Timestamp();
-        _milliseconds = Environment.TickCount64;
-    }
+    /// <summary>The clock that a turn goes by; a park makes it stale.</summary>
+    private void ReadClock() => _now = Timestamp();
 
     private void RunTimers()
     {
@@ -38,6 +35,7 @@ internal sealed unsafe partial class Worker
         if (gap < TickInterval)
             return;
         _lastTick = _now;
+        _milliseconds = Environment.TickCount64;
         // A pause of this process (a collection, a debugger) must not make its peers look dead. Parks end within a second.
         long pause = gap - Stopwatch.Frequency;
         _longestPause = Math.Max(pause, _longestPause - (gap / 16));

@@ -18,7 +18,7 @@ public struct FabricCompletion
     /// <summary>The context of the posted writes or of the sent message.</summary>
     public ulong Context;
 
-    /// <summary>How many posted writes this entry stands for; one for every other kind.</summary>
+    /// <summary>How many posted writes, or arrived immediates of the same bits, this entry stands for; one for every other kind.</summary>
     public int Count;
 
     /// <summary>The bits of a received immediate.</summary>

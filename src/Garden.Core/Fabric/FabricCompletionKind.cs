@@ -6,7 +6,7 @@ public enum FabricCompletionKind : byte
     /// <summary><see cref="FabricCompletion.Count"/> posted writes with one context have ended.</summary>
     Write = 0,
 
-    /// <summary>A peer's write with an immediate has landed here and its payload is visible.</summary>
+    /// <summary><see cref="FabricCompletion.Count"/> writes of peers, each with the same immediate, have landed here and their payload is visible.</summary>
     Immediate = 1,
 
     /// <summary>A message arrived; its bytes stay valid until <see cref="IFabricDomain.ReturnMessage"/>.</summary>

@@ -8,8 +8,8 @@ namespace Garden.Fabric;
 /// <para>Threads: <see cref="Register"/> and <see cref="Unregister"/> from any thread; everything else from one thread at a
 /// time, the device's worker. No member waits for a peer, but <see cref="Unregister"/> for some bounded time where writers must be told.</para>
 /// <para>Every write that <see cref="PostWrites"/> accepted is reported by <see cref="Poll"/> exactly once, also after a
-/// failure of its route or of the NIC. An immediate is reported at the receiver once, after its payload is visible
-/// there. Messages are reliable and unordered. No order is promised between writes unless
+/// failure of its route or of the NIC. An immediate is reported (counted) at the receiver once, after its payload is
+/// visible there. Messages are reliable and unordered. No order is promised between writes unless
 /// <see cref="FabricCapabilities.Ordered"/> says so, and none between writes and messages.</para>
 /// </remarks>
 public interface IFabricDomain : IDisposable

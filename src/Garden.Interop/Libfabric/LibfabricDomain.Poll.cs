@@ -13,6 +13,11 @@ internal sealed unsafe partial class LibfabricDomain
     /// <summary>How long a worker parks at most while the provider refuses something.</summary>
     private static readonly long s_refusedPark = Stopwatch.Frequency / 1_000;
 
+    /// <summary>Every so many polls the provider is asked again after it has said that there is no more.</summary>
+    private const int PollsPerLook = 16;
+
+    private uint _polls;
+
     /// <inheritdoc/>
     public int Poll(Span<FabricCompletion> completions)
     {
@@ -22,7 +27,13 @@ internal sealed unsafe partial class LibfabricDomain
             Advance();
             int taken = TakeBacklog(completions);
             if (!_failed && taken < completions.Length)
+            {
                 taken += Read(completions[taken..]);
+                // A provider may look for arrivals only when it has no completion to give; whoever always writes always has one.
+                if (++_polls % PollsPerLook == 0)
+                    taken += Read(completions[taken..]);
+            }
+
             // What reading has reported besides.
             return taken + TakeBacklog(completions[taken..]);
         }
@@ -61,7 +72,8 @@ internal sealed unsafe partial class LibfabricDomain
             FlushWaiting();
         if (_acknowledgements.Count != 0 || _unposted.Count != 0)
             FlushAcknowledgements();
-        if (_traits.SharesMemory)
+        // Seldom: reading the clock costs as much as a small write.
+        if (_traits.SharesMemory && _polls % PollsPerLook == 0)
             CheckProcesses();
     }
 
@@ -93,8 +105,8 @@ internal sealed unsafe partial class LibfabricDomain
             }
 
             // Safe: the provider has filled count entries, and there is room for as many completions.
-            for (int i = 0; i < count; i++)
-                Translate(_entries + i, completions, ref taken);
+            for (int i = 0; i < count;)
+                i += Translate(_entries + i, (int)count - i, completions, ref taken);
             if (count < room)
                 break;
         }
@@ -105,56 +117,80 @@ internal sealed unsafe partial class LibfabricDomain
     private int TakeBacklog(Span<FabricCompletion> completions)
     {
         int taken = 0;
-        while (taken < completions.Length && _backlog.TryDequeue(out FabricCompletion completion))
+        while (_backlog.Count != 0 && taken < completions.Length && _backlog.TryDequeue(out FabricCompletion completion))
             completions[taken++] = completion;
         return taken;
     }
 
-    private void Translate(fi_cq_data_entry* entry, Span<FabricCompletion> completions, ref int taken)
+    /// <summary>Reports what entries say and returns how many: of arrivals with one immediate, and of writes with one context, all that follow.</summary>
+    private int Translate(fi_cq_data_entry* entry, int left, Span<FabricCompletion> completions, ref int taken)
     {
         if ((entry->flags & FI.FI_REMOTE_CQ_DATA) != 0)
-        {
-            // Zero stands for "no immediate", and 32 bits are all that is ever sent.
-            if ((uint)entry->data == 0)
-                return;
-            completions[taken++] = new FabricCompletion { Kind = FabricCompletionKind.Immediate, Route = -1, Count = 1, Immediate = (uint)entry->data };
-            return;
-        }
-
+            return TranslateArrivals(entry, left, completions, ref taken);
         int slot = _writes.IndexOf(entry->op_context);
         if (slot >= 0)
-        {
-            // One that was reported with its lost peer may still end at the provider.
-            if (!_writes.IsInUse(slot))
-                return;
-            LibfabricRoute route = _writes.RouteOf(slot);
-            ulong context = _writes[slot]->Write.Context;
-            Retire(slot, route.Peer);
-            if (taken != 0)
-            {
-                ref FabricCompletion last = ref completions[taken - 1];
-                if (last.Context == context && last.Kind == FabricCompletionKind.Write && last.Status == FabricStatus.Ok && last.Route == route.Index)
-                {
-                    last.Count++;
-                    return;
-                }
-            }
-
-            completions[taken++] = new FabricCompletion { Kind = FabricCompletionKind.Write, Route = route.Index, Context = context, Count = 1 };
-            return;
-        }
-
+            return TranslateWrites(entry, left, slot, completions, ref taken);
         int receive = _receives.IndexOf(entry->op_context);
         if (receive >= 0)
         {
             if (TryReceive(receive, (int)entry->len, out FabricCompletion message))
                 completions[taken++] = message;
-            return;
+            return 1;
         }
 
         int sent = _messages.IndexOf(entry->op_context);
         if (sent >= 0 && _messages[sent].IsWithProvider)
             EndHandOver(sent, 0);
+        return 1;
+    }
+
+    private static int TranslateArrivals(fi_cq_data_entry* entry, int left, Span<FabricCompletion> completions, ref int taken)
+    {
+        // 32 bits are all that is ever sent.
+        uint immediate = (uint)entry->data;
+        int count = 1;
+        while (count < left && (uint)entry[count].data == immediate && (entry[count].flags & FI.FI_REMOTE_CQ_DATA) != 0)
+            count++;
+        // Zero stands for "no immediate".
+        if (immediate != 0)
+            completions[taken++] = new FabricCompletion { Kind = FabricCompletionKind.Immediate, Route = -1, Count = count, Immediate = immediate };
+        return count;
+    }
+
+    private int TranslateWrites(fi_cq_data_entry* entry, int left, int slot, Span<FabricCompletion> completions, ref int taken)
+    {
+        // One that was reported with its lost peer may still end at the provider.
+        if (!_writes.IsInUse(slot))
+            return 1;
+        LibfabricRoute route = _writes.RouteOf(slot);
+        ulong context = _writes[slot]->Write.Context;
+        long bytes = 0;
+        int count = 0;
+        do
+        {
+            bytes += _writes[slot]->Write.Length;
+            _writes.Return(slot);
+            count++;
+        }
+        while (count < left
+            && (entry[count].flags & FI.FI_REMOTE_CQ_DATA) == 0
+            && (slot = _writes.IndexOf(entry[count].op_context)) >= 0
+            && _writes.IsInUse(slot)
+            && _writes[slot]->Write.Context == context
+            && _writes.RouteOf(slot) == route);
+        Retire(route.Peer, count, bytes);
+        if (taken != 0)
+        {
+            ref FabricCompletion last = ref completions[taken - 1];
+            if (last.Context == context && last.Kind == FabricCompletionKind.Write && last.Status == FabricStatus.Ok && last.Route == route.Index)
+            {
+                last.Count += count;
+                return count;
+            }
+        }
+
+        completions[taken++] = new FabricCompletion { Kind = FabricCompletionKind.Write, Route = route.Index, Context = context, Count = count };
+        return count;
     }
 
     /// <summary>An operation ended badly. The status first; of the rest only the context means something.</summary>

@@ -15,35 +15,121 @@ internal sealed unsafe partial class LibfabricDomain
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             int posted = 0;
-            for (; posted < writes.Length; posted++)
+            while (posted < writes.Length)
             {
-                ref readonly FabricWrite write = ref writes[posted];
-                LibfabricRoute? route = FindRoute(write.Route);
-                FabricStatus status = Check(in write, route, out void* descriptor);
-                if (status != FabricStatus.Ok)
-                {
-                    if (_writes.InUse + _backlog.Count >= _tuning.QueueDepth)
-                        break;
-                    Report(FabricCompletionKind.Write, write.Context, write.Route, status, 0);
-                    continue;
-                }
-
-                int slot = _writes.TryTake(route!);
-                if (slot < 0)
+                posted += PostReady(writes[posted..]);
+                if (posted == writes.Length || !TryAccept(in writes[posted], more: posted + 1 < writes.Length && writes[posted + 1].Route == writes[posted].Route))
                     break;
-                _writes[slot]->Write = write;
-                if (!route!.IsIntroduced && _traits.AnnouncesRevocations)
-                    route.IsIntroduced = TryStart(FrameKind.Introduction, route, [], 0);
-                // Behind what waits already, so that the order stays.
-                bool more = _traits.Batches && posted + 1 < writes.Length && writes[posted + 1].Route == write.Route;
-                if (route.WaitingWrites.Count == 0 && TryWrite(slot, route, descriptor, more))
-                    continue;
-                route.WaitingWrites.Enqueue(slot);
-                Wait(route);
+                posted++;
             }
 
             return posted;
         }
+    }
+
+    /// <summary>
+    /// The hot loop: writes like the first one, over the same route and between the same regions, as long as nothing stands in their way and
+    /// the provider takes them. What they have in common is looked at once; whatever else there is, <see cref="TryAccept"/> sees.
+    /// </summary>
+    private int PostReady(ReadOnlySpan<FabricWrite> writes)
+    {
+        int index = writes[0].Route;
+        ulong localKey = writes[0].LocalKey, remoteKey = writes[0].RemoteKey;
+        LibfabricRoute? route = FindRoute(index);
+        if (_failed
+            || route is null
+            || route.HasFailed
+            || route.WaitingWrites.Count != 0
+            || (_traits.AnnouncesRevocations && !route.IsIntroduced)
+            || !_regions.TryFind(localKey, out ulong start, out ulong size, out void* descriptor)
+            || (route.Peer.RevokedKeys is { } revoked && revoked.Contains(remoteKey)))
+        {
+            return 0;
+        }
+
+        PeerNic peer = route.Peer;
+        WriteArguments* arguments = _arguments;
+        arguments->Descriptor = descriptor;
+        arguments->Remote.key = remoteKey;
+        arguments->Message.addr = peer.FiAddress;
+        ulong always = _writeFlags, most = (ulong)Capabilities.MaxWriteLength;
+        ulong more = _traits.Batches ? FI.FI_MORE : 0;
+        long room = _traits.MaxBytesInFlight - peer.BytesInFlight, bytes = 0;
+        bool idle = peer.InFlight == 0;
+        int posted = 0;
+        for (; posted < writes.Length; posted++)
+        {
+            ref readonly FabricWrite write = ref writes[posted];
+            ulong length = (ulong)write.Length, offset = write.LocalAddress - start;
+            // None and a negative length are huge ones here.
+            if (length - 1 >= most
+                || write.Route != index
+                || write.LocalKey != localKey
+                || write.RemoteKey != remoteKey
+                || offset > size
+                || length > size - offset
+                || write.RemoteAddress + length < write.RemoteAddress
+                || ((long)length > room - bytes && !(idle && posted == 0)))
+            {
+                break;
+            }
+
+            int slot = _writes.TryTake(route);
+            if (slot < 0)
+                break;
+            WriteSlots.Slot* place = _writes[slot];
+            place->Write.Context = write.Context;
+            place->Write.Length = write.Length;
+            arguments->Local.iov_base = (void*)write.LocalAddress;
+            arguments->Local.iov_len = (nuint)length;
+            arguments->Remote.addr = write.RemoteAddress;
+            arguments->Remote.len = (nuint)length;
+            arguments->Message.context = &place->Native;
+            arguments->Message.data = write.Immediate;
+            ulong flags = always;
+            if (write.Immediate != 0)
+                flags |= FI.FI_REMOTE_CQ_DATA;
+            if (posted + 1 < writes.Length && writes[posted + 1].Route == index)
+                flags |= more;
+            if (Calls.fi_writemsg(_nic.Ep, &arguments->Message, flags) != 0)
+            {
+                _writes.Return(slot);
+                break;
+            }
+
+            bytes += (long)length;
+        }
+
+        peer.InFlight += posted;
+        peer.BytesInFlight += bytes;
+        return posted;
+    }
+
+    /// <summary>Takes any one write: to the provider, behind those that wait, or to its end. False when there is no room for it.</summary>
+    private bool TryAccept(in FabricWrite write, bool more)
+    {
+        LibfabricRoute? route = FindRoute(write.Route);
+        FabricStatus status = Check(in write, route, out void* descriptor);
+        if (status != FabricStatus.Ok)
+        {
+            if (_writes.InUse + _backlog.Count >= _tuning.QueueDepth)
+                return false;
+            Report(FabricCompletionKind.Write, write.Context, write.Route, status, 0);
+            return true;
+        }
+
+        int slot = _writes.TryTake(route!);
+        if (slot < 0)
+            return false;
+        _writes[slot]->Write = write;
+        if (!route!.IsIntroduced && _traits.AnnouncesRevocations)
+            route.IsIntroduced = TryStart(FrameKind.Introduction, route, [], 0);
+        // Behind what waits already, so that the order stays.
+        if (route.WaitingWrites.Count == 0 && TryWrite(slot, route, descriptor, more && _traits.Batches))
+            return true;
+        route.WaitingWrites.Enqueue(slot);
+        Wait(route);
+        return true;
     }
 
     /// <summary>What can be known before the provider sees a write.</summary>
@@ -94,8 +180,8 @@ internal sealed unsafe partial class LibfabricDomain
         arguments->Message.addr = peer.FiAddress;
         arguments->Message.context = &_writes[slot]->Native;
         arguments->Message.data = write.Immediate;
-        ulong flags = FI.FI_COMPLETION | _traits.WriteFlags;
-        if (write.Immediate != 0 || _traits.AlwaysImmediate)
+        ulong flags = _writeFlags;
+        if (write.Immediate != 0)
             flags |= FI.FI_REMOTE_CQ_DATA;
         if (more)
             flags |= FI.FI_MORE;
@@ -144,13 +230,18 @@ internal sealed unsafe partial class LibfabricDomain
         Retire(slot, route.Peer);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Retire(int slot, PeerNic peer)
     {
-        peer.InFlight--;
-        peer.BytesInFlight = Math.Max(0, peer.BytesInFlight - _writes[slot]->Write.Length);
-        peer.Ended++;
+        long bytes = _writes[slot]->Write.Length;
         _writes.Return(slot);
+        Retire(peer, 1, bytes);
+    }
+
+    private void Retire(PeerNic peer, int writes, long bytes)
+    {
+        peer.InFlight -= writes;
+        peer.BytesInFlight = Math.Max(0, peer.BytesInFlight - bytes);
+        peer.Ended += writes;
         if (peer.References == 0)
             ForgetIfUnused(peer);
     }

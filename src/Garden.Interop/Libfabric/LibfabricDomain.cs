@@ -17,7 +17,7 @@ namespace Garden.Interop.Libfabric;
 internal sealed unsafe partial class LibfabricDomain : IFabricDomain
 {
     private const int SignalBytes = 4096;
-    private const int EntriesPerRead = 64;
+    private const int EntriesPerRead = 128;
 
     private readonly Lock _gate = new();
     private readonly ProviderTraits _traits;
@@ -35,6 +35,7 @@ internal sealed unsafe partial class LibfabricDomain : IFabricDomain
     private readonly byte[] _addressBytes;
     private readonly ulong _id;
     private readonly long _routeTimeout;
+    private readonly ulong _writeFlags;
     private readonly void* _messageDescriptor;
     private readonly void* _receiveDescriptor;
     private readonly void* _signalDescriptor;
@@ -50,6 +51,7 @@ internal sealed unsafe partial class LibfabricDomain : IFabricDomain
         _traits = traits;
         _tuning = tuning;
         _where = traits.Where;
+        _writeFlags = FI.FI_COMPLETION | traits.WriteFlags | (traits.AlwaysImmediate ? FI.FI_REMOTE_CQ_DATA : 0);
         _routeTimeout = (long)(tuning.RouteTimeout.TotalSeconds * Stopwatch.Frequency);
         Span<byte> id = stackalloc byte[sizeof(ulong)];
         RandomNumberGenerator.Fill(id);

@@ -5,12 +5,14 @@ using Garden.Interop.Libfabric.Native;
 namespace Garden.Interop.Libfabric;
 
 /// <summary>The writes a NIC has accepted and not reported, in unmanaged memory: a slot's address is the operation's context.</summary>
+/// <remarks>A free slot keeps its last route, so that taking it for the same one again stores no reference: most are.</remarks>
 internal sealed unsafe class WriteSlots : IDisposable
 {
     private const int SlotBits = 7;
     private readonly Slot* _slots;
     private readonly LibfabricRoute?[] _routes;
     private readonly int[] _free;
+    private readonly bool[] _taken;
     private int _freeCount;
 
     public WriteSlots(int count)
@@ -20,6 +22,7 @@ internal sealed unsafe class WriteSlots : IDisposable
         NativeMemory.Clear(_slots, (nuint)count << SlotBits);
         _routes = new LibfabricRoute?[count];
         _free = new int[count];
+        _taken = new bool[count];
         for (int i = count - 1; i >= 0; i--)
             _free[_freeCount++] = i;
     }
@@ -33,20 +36,22 @@ internal sealed unsafe class WriteSlots : IDisposable
 
     public LibfabricRoute RouteOf(int index) => _routes[index]!;
 
-    public bool IsInUse(int index) => _routes[index] is not null;
+    public bool IsInUse(int index) => _taken[index];
 
     public int TryTake(LibfabricRoute route)
     {
         if (_freeCount == 0)
             return -1;
         int index = _free[--_freeCount];
-        _routes[index] = route;
+        _taken[index] = true;
+        if (_routes[index] != route)
+            _routes[index] = route;
         return index;
     }
 
     public void Return(int index)
     {
-        _routes[index] = null;
+        _taken[index] = false;
         _free[_freeCount++] = index;
     }
 
