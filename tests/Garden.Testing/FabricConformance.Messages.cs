@@ -73,6 +73,26 @@ public abstract partial class FabricConformance
     }
 
     [Fact]
+    public void H10_MessageIsNotKeptWaitingByWritesThatAlwaysEnd()
+    {
+        using FabricHarness harness = CreateHarness();
+        (FabricEndpoint a, FabricEndpoint b, int there) = Pair(harness);
+        int back = b.Domain.OpenRoute(a.Domain.Address);
+        bool sent = false;
+        Deadline.Default.PollUntil(
+            () => a.Messages.Count == 1,
+            () =>
+            {
+                a.Post(a.Write(there, 0, b, 0, 8));
+                a.Step();
+                // Once the writes run: while a connection is being made there are polls without an end of a write.
+                sent = sent || (a.EndedTotal > 100 && b.Domain.TrySend(back, [1], 7));
+                b.Step();
+            },
+            () => $"{a} / {b}");
+    }
+
+    [Fact]
     public void MessagesAndImmediatesTellTheRoute()
     {
         using FabricHarness harness = CreateHarness();

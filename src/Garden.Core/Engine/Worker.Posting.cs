@@ -93,7 +93,10 @@ internal sealed unsafe partial class Worker
         ulong sourceAddress = source is null ? 0 : source->Bases[lane->Nic], localKey = source is null ? 0 : source->Keys[lane->Nic];
         ulong remoteAddress = destination->Bases[lane->RemoteNic], remoteKey = destination->Keys[lane->RemoteNic];
         long sourceLength = source is null ? 0 : source->Length, destinationLength = destination->Length;
-        long most = nic.Capabilities.MaxWriteLength;
+        // A run has one immediate: only the units differ, and only a counter's go along.
+        Immediate immediate = descriptors->Immediate;
+        uint bits = immediate.OnWire(0), carried = immediate.IsCounter ? uint.MaxValue : 0;
+        uint mostUnits = immediate.IsNumber ? uint.MaxValue : TransferUnits.MaxPerWrite;
         // The rows may be rewritten by other threads: what was read is good only if they still are these regions' rows.
         Volatile.ReadBarrier();
         if (Volatile.Read(ref destination->Generation) != destinationHandle.Generation
@@ -106,24 +109,22 @@ internal sealed unsafe partial class Worker
         {
             WriteDescriptor* descriptor = descriptors + staged;
             long length = descriptor->Length;
+            // What is long enough for a lane of its own, or too long for one write, begins a run.
             if (staged != 0
                 && (descriptor->Destination != destinationHandle
                     || (descriptor->Source != sourceHandle && length != 0)
-                    || length > most
                     || length >= OwnLaneBytes
-                    || (source is null && length != 0)
                     || descriptor->Opcode != WriteOpcode.Write
-                    || (descriptor->Units > TransferUnits.MaxPerWrite && !descriptor->Immediate.IsNumber)
-                    || descriptor->Immediate != record->AbortImmediate))
+                    || descriptor->Units > mostUnits
+                    || descriptor->Immediate != immediate))
             {
                 break;
             }
 
-            // The second line behind validation at submission: nothing outside the two regions is ever posted.
+            // The second line behind validation at submission: nothing outside the two regions is ever posted. Without a source its length is 0.
             if ((ulong)length > (ulong)destinationLength
                 || (ulong)descriptor->DestinationOffset > (ulong)(destinationLength - length)
-                || (ulong)length > (ulong)(length == 0 ? 0 : sourceLength)
-                || (length != 0 && (ulong)descriptor->SourceOffset > (ulong)(sourceLength - length)))
+                || (length != 0 && ((ulong)length > (ulong)sourceLength || (ulong)descriptor->SourceOffset > (ulong)(sourceLength - length))))
             {
                 break;
             }
@@ -135,7 +136,7 @@ internal sealed unsafe partial class Worker
             write->Length = length;
             write->Context = context;
             write->Route = route;
-            write->Immediate = descriptor->Immediate.OnWire(descriptor->Units);
+            write->Immediate = bits | (descriptor->Units & carried);
             write++;
             regions->Source = descriptor->Source;
             regions->Destination = destinationHandle;

@@ -163,12 +163,12 @@ internal sealed unsafe partial class LibfabricDomain
         if (!_writes.IsInUse(slot))
             return 1;
         LibfabricRoute route = _writes.RouteOf(slot);
-        ulong context = _writes[slot]->Write.Context;
+        ulong context = _writes[slot].Context;
         long bytes = 0;
         int count = 0;
         do
         {
-            bytes += _writes[slot]->Write.Length;
+            bytes += _writes[slot].Length;
             _writes.Return(slot);
             count++;
         }
@@ -176,7 +176,7 @@ internal sealed unsafe partial class LibfabricDomain
             && (entry[count].flags & FI.FI_REMOTE_CQ_DATA) == 0
             && (slot = _writes.IndexOf(entry[count].op_context)) >= 0
             && _writes.IsInUse(slot)
-            && _writes[slot]->Write.Context == context
+            && _writes[slot].Context == context
             && _writes.RouteOf(slot) == route);
         Retire(route.Peer, count, bytes);
         if (taken != 0)

@@ -213,7 +213,7 @@ internal sealed unsafe partial class LibfabricDomain
     {
         while (route.WaitingWrites.TryDequeue(out int write))
         {
-            Report(FabricCompletionKind.Write, _writes[write]->Write.Context, route.Index, status, code);
+            Report(FabricCompletionKind.Write, _writes[write].Context, route.Index, status, code);
             _writes.Return(write);
         }
 

@@ -56,6 +56,7 @@ internal sealed unsafe partial class LibfabricDomain
         ulong more = _traits.Batches ? FI.FI_MORE : 0;
         long room = _traits.MaxBytesInFlight - peer.BytesInFlight, bytes = 0;
         bool idle = peer.InFlight == 0;
+        fid_ep* endpoint = _nic.Ep;
         int posted = 0;
         for (; posted < writes.Length; posted++)
         {
@@ -74,24 +75,21 @@ internal sealed unsafe partial class LibfabricDomain
                 break;
             }
 
-            int slot = _writes.TryTake(route);
+            int slot = _writes.TryTake(route, write.Context, write.Length);
             if (slot < 0)
                 break;
-            WriteSlots.Slot* place = _writes[slot];
-            place->Write.Context = write.Context;
-            place->Write.Length = write.Length;
             arguments->Local.iov_base = (void*)write.LocalAddress;
             arguments->Local.iov_len = (nuint)length;
             arguments->Remote.addr = write.RemoteAddress;
             arguments->Remote.len = (nuint)length;
-            arguments->Message.context = &place->Native;
+            arguments->Message.context = _writes.ContextOf(slot);
             arguments->Message.data = write.Immediate;
             ulong flags = always;
             if (write.Immediate != 0)
                 flags |= FI.FI_REMOTE_CQ_DATA;
             if (posted + 1 < writes.Length && writes[posted + 1].Route == index)
                 flags |= more;
-            if (Calls.fi_writemsg(_nic.Ep, &arguments->Message, flags) != 0)
+            if (Calls.fi_writemsg(endpoint, &arguments->Message, flags) != 0)
             {
                 _writes.Return(slot);
                 break;
@@ -118,15 +116,15 @@ internal sealed unsafe partial class LibfabricDomain
             return true;
         }
 
-        int slot = _writes.TryTake(route!);
+        int slot = _writes.TryTake(route!, write.Context, write.Length);
         if (slot < 0)
             return false;
-        _writes[slot]->Write = write;
         if (!route!.IsIntroduced && _traits.AnnouncesRevocations)
             route.IsIntroduced = TryStart(FrameKind.Introduction, route, [], 0);
         // Behind what waits already, so that the order stays.
-        if (route.WaitingWrites.Count == 0 && TryWrite(slot, route, descriptor, more && _traits.Batches))
+        if (route.WaitingWrites.Count == 0 && TryWrite(slot, in write, route, descriptor, more && _traits.Batches))
             return true;
+        _writes.Waiting(slot) = write;
         route.WaitingWrites.Enqueue(slot);
         Wait(route);
         return true;
@@ -155,9 +153,8 @@ internal sealed unsafe partial class LibfabricDomain
     }
 
     /// <summary>Hands a slot's write to the provider; false when it takes none now. One it refuses for good is reported here.</summary>
-    private bool TryWrite(int slot, LibfabricRoute route, void* descriptor, bool more)
+    private bool TryWrite(int slot, in FabricWrite write, LibfabricRoute route, void* descriptor, bool more)
     {
-        ref FabricWrite write = ref _writes[slot]->Write;
         PeerNic peer = route.Peer;
         if (peer.InFlight != 0 && write.Length > _traits.MaxBytesInFlight - peer.BytesInFlight)
             return false;
@@ -178,7 +175,7 @@ internal sealed unsafe partial class LibfabricDomain
         }
 
         arguments->Message.addr = peer.FiAddress;
-        arguments->Message.context = &_writes[slot]->Native;
+        arguments->Message.context = _writes.ContextOf(slot);
         arguments->Message.data = write.Immediate;
         ulong flags = _writeFlags;
         if (write.Immediate != 0)
@@ -204,14 +201,14 @@ internal sealed unsafe partial class LibfabricDomain
     {
         while (route.WaitingWrites.TryPeek(out int slot))
         {
-            ref FabricWrite write = ref _writes[slot]->Write;
+            ref readonly FabricWrite write = ref _writes.Waiting(slot);
             FabricStatus status = Check(in write, route, out void* descriptor);
             if (status != FabricStatus.Ok)
             {
                 Report(FabricCompletionKind.Write, write.Context, route.Index, status, 0);
                 _writes.Return(slot);
             }
-            else if (!TryWrite(slot, route, descriptor, more: false))
+            else if (!TryWrite(slot, in write, route, descriptor, more: false))
             {
                 return false;
             }
@@ -226,13 +223,13 @@ internal sealed unsafe partial class LibfabricDomain
     private void EndWrite(int slot, FabricStatus status, int code)
     {
         LibfabricRoute route = _writes.RouteOf(slot);
-        Report(FabricCompletionKind.Write, _writes[slot]->Write.Context, route.Index, status, code);
+        Report(FabricCompletionKind.Write, _writes[slot].Context, route.Index, status, code);
         Retire(slot, route.Peer);
     }
 
     private void Retire(int slot, PeerNic peer)
     {
-        long bytes = _writes[slot]->Write.Length;
+        long bytes = _writes[slot].Length;
         _writes.Return(slot);
         Retire(peer, 1, bytes);
     }

@@ -172,7 +172,7 @@ internal sealed unsafe partial class LibfabricDomain : IFabricDomain
         {
             if (!_writes.IsInUse(i))
                 continue;
-            Report(FabricCompletionKind.Write, _writes[i]->Write.Context, _writes.RouteOf(i).Index, FabricStatus.NicDown, code);
+            Report(FabricCompletionKind.Write, _writes[i].Context, _writes.RouteOf(i).Index, FabricStatus.NicDown, code);
             _writes.Return(i);
         }
 

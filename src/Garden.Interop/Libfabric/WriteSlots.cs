@@ -4,46 +4,60 @@ using Garden.Interop.Libfabric.Native;
 
 namespace Garden.Interop.Libfabric;
 
-/// <summary>The writes a NIC has accepted and not reported, in unmanaged memory: a slot's address is the operation's context.</summary>
+/// <summary>The writes a NIC has accepted and not reported, in unmanaged memory: the address of a slot's native context is the operation's context.</summary>
 /// <remarks>A free slot keeps its last route, so that taking it for the same one again stores no reference: most are.</remarks>
 internal sealed unsafe class WriteSlots : IDisposable
 {
-    private const int SlotBits = 7;
-    private readonly Slot* _slots;
+    /// <summary>The length that no accepted write has.</summary>
+    private const long Free = -1;
+
+    private readonly fi_context2* _contexts;
+    private readonly Held* _held;
+    private readonly FabricWrite* _waiting;
     private readonly LibfabricRoute?[] _routes;
-    private readonly int[] _free;
-    private readonly bool[] _taken;
+    private readonly int* _free;
     private int _freeCount;
 
     public WriteSlots(int count)
     {
         Count = count;
-        _slots = (Slot*)NativeMemory.AlignedAlloc((nuint)count << SlotBits, 128);
-        NativeMemory.Clear(_slots, (nuint)count << SlotBits);
+        _contexts = Allocate<fi_context2>(count);
+        _held = Allocate<Held>(count);
+        _waiting = Allocate<FabricWrite>(count);
         _routes = new LibfabricRoute?[count];
-        _free = new int[count];
-        _taken = new bool[count];
+        _free = Allocate<int>(count);
         for (int i = count - 1; i >= 0; i--)
-            _free[_freeCount++] = i;
+            Return(i);
     }
 
     public int Count { get; }
 
     public int InUse => Count - _freeCount;
 
-    // Safe: callers pass slots that they took and did not give back.
-    public Slot* this[int index] => _slots + index;
+    // Safe, as the next two: callers pass slots that they took and did not give back.
+
+    /// <summary>What the operation has as its context, for the provider's use.</summary>
+    public void* ContextOf(int index) => _contexts + index;
+
+    /// <summary>What is needed at a write's end.</summary>
+    public ref readonly Held this[int index] => ref _held[index];
+
+    /// <summary>The whole write, kept only while the provider has not taken it.</summary>
+    public ref FabricWrite Waiting(int index) => ref _waiting[index];
 
     public LibfabricRoute RouteOf(int index) => _routes[index]!;
 
-    public bool IsInUse(int index) => _taken[index];
+    public bool IsInUse(int index) => _held[index].Length != Free;
 
-    public int TryTake(LibfabricRoute route)
+    /// <summary>A slot for a write, −1 when there is none.</summary>
+    public int TryTake(LibfabricRoute route, ulong context, long length)
     {
         if (_freeCount == 0)
             return -1;
+        // Safe: the stack holds the numbers of free slots, each once.
         int index = _free[--_freeCount];
-        _taken[index] = true;
+        _held[index].Context = context;
+        _held[index].Length = length;
         if (_routes[index] != route)
             _routes[index] = route;
         return index;
@@ -51,24 +65,38 @@ internal sealed unsafe class WriteSlots : IDisposable
 
     public void Return(int index)
     {
-        _taken[index] = false;
+        _held[index].Length = Free;
         _free[_freeCount++] = index;
     }
 
-    /// <summary>The slot whose address an operation's context is, −1 when it is not one of these.</summary>
+    /// <summary>The slot whose context an operation's is, −1 when it is not one of these.</summary>
     public int IndexOf(void* context)
     {
-        nuint offset = (nuint)context - (nuint)_slots;
-        return offset < (nuint)Count << SlotBits ? (int)(offset >> SlotBits) : -1;
+        nuint offset = (nuint)context - (nuint)_contexts;
+        return offset < (nuint)Count * (nuint)sizeof(fi_context2) ? (int)(offset / (nuint)sizeof(fi_context2)) : -1;
     }
 
-    public void Dispose() => NativeMemory.AlignedFree(_slots);
-
-    /// <summary>128 bytes: what a provider may want for itself, and the write.</summary>
-    [StructLayout(LayoutKind.Sequential, Size = 1 << SlotBits)]
-    public struct Slot
+    public void Dispose()
     {
-        public fi_context2 Native;
-        public FabricWrite Write;
+        NativeMemory.AlignedFree(_contexts);
+        NativeMemory.AlignedFree(_held);
+        NativeMemory.AlignedFree(_waiting);
+        NativeMemory.AlignedFree(_free);
+    }
+
+    private static T* Allocate<T>(int count) where T : unmanaged
+    {
+        nuint bytes = (nuint)count * (nuint)sizeof(T);
+        var memory = (T*)NativeMemory.AlignedAlloc(bytes, 64);
+        NativeMemory.Clear(memory, bytes);
+        return memory;
+    }
+
+    /// <summary>Four of them in a cache line: a write under way touches no more than that.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct Held
+    {
+        public ulong Context;
+        public long Length;
     }
 }
