@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime;
 
 namespace Garden.Perf.Fabric;
 
@@ -9,6 +10,11 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, bool qu
 
     /// <summary>A domain hands at most so many bytes of one peer to tcp; the ceiling has the same under way.</summary>
     private const long MostBytesUnderWay = 32L << 20;
+
+    /// <summary>A method that became hot is compiled 0.1 s after the last new one, and again when it has been measured.</summary>
+    private static readonly TimeSpan s_silence = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan s_mostWarmUp = TimeSpan.FromSeconds(15);
 
     private static readonly long[] s_odd = [1, 7, 63, 4097, 65_537, 1_048_577, 16_777_213];
 
@@ -74,13 +80,13 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, bool qu
 
     private static int DepthOf(long bytes) => (int)Math.Clamp(MostBytesUnderWay / bytes, 1, DefaultDepth);
 
-    /// <summary>Until the optimised code runs: tiers come up some hundred milliseconds after the last new method.</summary>
+    /// <summary>Until the optimised code runs: the compiler has been silent for a while, or is given up on.</summary>
     private static void WarmUp(IWritePair engine, IWritePair ceiling)
     {
         using var singles = new Workload(64, 0, DefaultDepth);
         using var pages = new Workload(64, 1024, DefaultDepth);
-        long began = Stopwatch.GetTimestamp();
-        while (Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(1.5))
+        long began = Stopwatch.GetTimestamp(), compiled = began;
+        for (long methods = 0; Stopwatch.GetElapsedTime(compiled) < s_silence && Stopwatch.GetElapsedTime(began) < s_mostWarmUp;)
         {
             foreach (IWritePair pair in (IWritePair[])[engine, ceiling])
             {
@@ -88,6 +94,12 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, bool qu
                 pair.Write(pages, 2);
                 pair.OneWay(8);
                 pair.RoundTrip(8);
+            }
+
+            if (JitInfo.GetCompiledMethodCount() is var now && now != methods)
+            {
+                methods = now;
+                compiled = Stopwatch.GetTimestamp();
             }
         }
     }
