@@ -16,11 +16,22 @@ internal static class FabricCommand
             DefaultValueFactory = static _ => [],
         };
         var quick = new Option<bool>("--quick") { Description = "A few sizes and rounds: about ten seconds." };
+        var bytes = new Option<long[]>("--bytes")
+        {
+            Description = "Only the throughput of writes of these lengths.",
+            AllowMultipleArgumentsPerToken = true,
+            DefaultValueFactory = static _ => [],
+        };
+        bytes.Validators.Add(static result =>
+        {
+            if (result.GetValueOrDefault<long[]>() is { } lengths && lengths.Any(static one => one is < 1 or > Workload.AreaBytes))
+                result.AddError($"A length is 1 to {Workload.AreaBytes} bytes.");
+        });
         var sample = new Option<int>("--sample-ms") { Description = "How long one sample takes; more where a device is slow.", DefaultValueFactory = static _ => 25 };
         var raw = new Option<bool>("--raw-only") { Description = "Only the loop on the bare provider, for comparing it with perf/native/write_loop." };
         var command = new Command("fabric", "Latency and throughput of the engine on a fabric, beside the same loop on the bare provider in the same run. One thread drives both ends.")
         {
-            fabric, bind, quick, sample, raw,
+            fabric, bind, quick, bytes, sample, raw,
         };
         command.SetAction((parse, _) =>
         {
@@ -31,7 +42,7 @@ internal static class FabricCommand
                 if (parse.GetValue(raw))
                     RawScenario.Run(choice, report);
                 else
-                    new FabricScenario(choice, report, parse.GetValue(quick), TimeSpan.FromMilliseconds(parse.GetValue(sample))).Run();
+                    new FabricScenario(choice, report, parse.GetValue(quick), parse.GetValue(bytes)!, TimeSpan.FromMilliseconds(parse.GetValue(sample))).Run();
                 return Task.FromResult(0);
             }
             catch (Exception exception) when (exception is FabricException or InvalidDataException or TimeoutException)

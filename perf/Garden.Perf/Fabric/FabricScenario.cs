@@ -4,17 +4,18 @@ using System.Runtime;
 namespace Garden.Perf.Fabric;
 
 /// <summary>Verification, latencies and throughput of one fabric, each row beside its ceiling.</summary>
-internal sealed class FabricScenario(FabricChoice choice, Report report, bool quick, TimeSpan sample)
+internal sealed class FabricScenario(FabricChoice choice, Report report, bool quick, long[] only, TimeSpan sample)
 {
     private const int DefaultDepth = 64;
+    private const int MostPages = 1024;
 
     /// <summary>A domain hands at most so many bytes of one peer to tcp; the ceiling has the same under way.</summary>
     private const long MostBytesUnderWay = 32L << 20;
 
-    /// <summary>A method that became hot is compiled 0.1 s after the last new one, and again when it has been measured.</summary>
-    private static readonly TimeSpan s_silence = TimeSpan.FromSeconds(1);
+    /// <summary>A hot method is compiled 0.1 s after the last new one, where there is one processor 1 s, and again when it has been measured.</summary>
+    private static readonly TimeSpan s_silence = TimeSpan.FromSeconds(Environment.ProcessorCount == 1 ? 2.5 : 0.5);
 
-    private static readonly TimeSpan s_mostWarmUp = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan s_mostWarmUp = TimeSpan.FromSeconds(20);
 
     private static readonly long[] s_odd = [1, 7, 63, 4097, 65_537, 1_048_577, 16_777_213];
 
@@ -29,6 +30,12 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, bool qu
         {
             WarmUp(engine, ceiling);
             Verify(memory, engine, ceiling);
+            if (only.Length != 0)
+            {
+                Only(engine, ceiling);
+                return;
+            }
+
             foreach (long bytes in (long[])(quick ? [8, 4096] : [8, 64, 512, 4096, 65_536, 1 << 20]))
             {
                 Latency("one_way", bytes, pair => pair.OneWay(bytes), engine, ceiling);
@@ -57,6 +64,14 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, bool qu
                 Throughput(65_536, 0, Math.Min(depth, DepthOf(65_536)), deep, deepCeiling);
             }
         }
+    }
+
+    private void Only(IWritePair engine, IWritePair ceiling)
+    {
+        foreach (long bytes in only)
+            Throughput(bytes, 0, DepthOf(bytes), engine, ceiling);
+        foreach (long bytes in only.Where(static bytes => bytes <= Workload.AreaBytes / MostPages))
+            Throughput(bytes, MostPages, DepthOf(bytes), engine, ceiling);
     }
 
     /// <summary>What a doorbell for sixteen writes is worth against one for each: both through the engine.</summary>
@@ -109,7 +124,7 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, bool qu
         long bytes = 0;
         foreach (IWritePair pair in pairs)
         {
-            foreach (long odd in s_odd)
+            foreach (long odd in only.Length == 0 ? s_odd : only)
             {
                 using var singles = new Workload(odd, 0, DepthOf(odd));
                 memory.Verify(pair, singles);
@@ -122,7 +137,7 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, bool qu
             }
         }
 
-        report.Row("verify", ("fabric", choice.Name), ("sizes", string.Join(' ', s_odd)), ("bytes_compared", bytes), ("area_bytes", Workload.AreaBytes));
+        report.Row("verify", ("fabric", choice.Name), ("sizes", string.Join(' ', only.Length == 0 ? s_odd : only)), ("bytes_compared", bytes), ("area_bytes", Workload.AreaBytes));
     }
 
     private void Latency(string name, long bytes, Func<IWritePair, long> measure, IWritePair engine, IWritePair ceiling)
@@ -159,6 +174,8 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, bool qu
             ("ceiling_gb_s", bytes / measured.Ceiling / 1e9),
             ("ceiling_mop_s", 1e-6 / measured.Ceiling),
             ("ratio", measured.Ratio),
+            ("ratio_low", measured.Low),
+            ("ratio_high", measured.High),
             ("cpu_percent", 100 * measured.Cpu));
     }
 }
