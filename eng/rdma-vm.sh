@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command as root in a throw-away virtual machine whose kernel has soft-RoCE devices: for machines that have no RDMA device.
 #
-#   eng/rdma-vm.sh [--nics N] [--cpus N] [--memory MIB] [--timeout SECONDS] [--boot SECONDS] [--kernel PACKAGE] [--verbose] -- COMMAND [ARGUMENT...]
+#   eng/rdma-vm.sh [--nics N] [--cpus N] [--memory MIB] [--timeout SECONDS] [--boot SECONDS] [--kernel PACKAGE] [--icount] [--verbose] -- COMMAND [ARGUMENT...]
 #
 # The command finds this machine's file system (what it writes there is lost), its own directory, PATH, HOME and the variables of the
 # kinds below, rxe0 … rxe(N-1), and no other network. rxe<i> is made over rnic<i>, which has 10.77.0.<i+1>/16; the other end of its
@@ -9,15 +9,18 @@
 # Its output, both kinds as one, comes to standard output. Exit code: the command's; 124: it did not end in time, counted from
 # its start; 125: no machine came up; 2: usage.
 # Needs root on Debian or Ubuntu; installs what is missing. Without /dev/kvm the processor is emulated: correct, and ten times slower.
+# --icount emulates it even so, one processor by one thread, and lets the guest's clock count executed instructions (1 ns each, idle time
+# skipped): what else this machine does changes no figure. For ratios within one boot; a nanosecond of it is none of anybody's hardware.
 set -euo pipefail
 
-nics=2 cpus=2 memory=2048 limit=300 boot='' verbose=''
+nics=2 cpus='' memory=2048 limit=300 boot='' verbose='' icount=''
 # The first that apt knows: Debian 12's newer line, Debian's own, Ubuntu's.
 kernels=(linux-image-6.12-amd64 linux-image-amd64 linux-image-generic)
 usage() { sed -n '4p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 while [[ $# -gt 0 && "$1" != -- ]]; do
     case "$1" in
         --verbose) verbose=1; shift; continue ;;
+        --icount) icount=1; shift; continue ;;
         --kernel) [[ -n "${2:-}" ]] || usage; kernels=("$2"); shift 2; continue ;;
         --nics) nics="${2:-}" ;;
         --cpus) cpus="${2:-}" ;;
@@ -162,8 +165,8 @@ tools || { say "qemu and its tools could not be installed"; exit 125; }
 cache="${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/garden-rdma-vm"
 mkdir -p "$cache"
 package="$(kernel_package)" || { twice apt-get update -qq && package="$(kernel_package)"; } || exit 125
-# What is made depends on this script as well.
-kernel="$cache/$package-$(sha256sum "${BASH_SOURCE[0]}" | cut -c 1-12)"
+# What is made depends on how as well.
+kernel="$cache/$package-$(declare -f make_kernel first_process | sha256sum | cut -c 1-12)"
 (flock 9; [[ -s "$kernel/initrd" ]] || make_kernel "$package" "$kernel") 9> "$cache/lock" || { say "$package could not be made ready"; exit 125; }
 
 run="$(mktemp -d)" machine=''
@@ -174,7 +177,11 @@ job "$@" > "$run/job/job"
 guest > "$run/job/guest"
 
 line='console=ttyS0 quiet panic=-1 oops=panic mitigations=off rcupdate.rcu_expedited=1 random.trust_cpu=on'
-if [[ -w /dev/kvm ]]; then
+if [[ -n "$icount" ]]; then
+    accelerator=(-accel "tcg,thread=single,tb-size=512" -icount "shift=0,sleep=off" -cpu max)
+    cpus="${cpus:-1}" boot="${boot:-240}"
+    line+=" no_timer_check tsc=reliable tsc_early_khz=1000000"
+elif [[ -w /dev/kvm ]]; then
     accelerator=(-accel kvm -cpu host)
     boot="${boot:-60}"
 else
@@ -190,7 +197,7 @@ share() { echo "-virtfs local,mount_tag=$1,path=$2,security_model=none,multidevs
 for attempt in 1 2 3; do
     rm -f "$run/job/started"
     # shellcheck disable=SC2046 # two words each
-    qemu-system-x86_64 "${accelerator[@]}" -M q35 -smp "$cpus" -m "$memory" -nodefaults -display none -no-reboot -monitor none \
+    qemu-system-x86_64 "${accelerator[@]}" -M q35 -smp "${cpus:-2}" -m "$memory" -nodefaults -display none -no-reboot -monitor none \
         -kernel "$kernel/vmlinuz" -initrd "$kernel/initrd" -append "$line" -serial "file:$run/console" -device virtio-rng-pci \
         -device virtio-serial-pci -chardev stdio,id=output,signal=off -device virtconsole,chardev=output \
         $(share machine / ,readonly=on) $(share job "$run/job" '') < /dev/null 2> "$run/qemu" &

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # compare-perftest.sh [DEVICE [DEVICE]]: ib_write_lat and ib_write_bw of perftest beside garden-perf fabric --fabric verbs, in turns. Both ends on
-# this host: by default its first RDMA device and its last. perftest can only spin for the end of writes, which takes an emulated device's time.
-# Needs: apt-get install -y perftest ibverbs-providers. Without a device: eng/rdma-vm.sh --timeout 600 -- perf/compare-perftest.sh
+# this host: by default its first RDMA device and its last. perftest can only spin for the end of writes, which takes a software device's time.
+# Needs: apt-get install -y perftest ibverbs-providers. Without a device: eng/rdma-vm.sh --icount --timeout 600 -- perf/compare-perftest.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 command -v ib_write_bw > /dev/null || { echo "ib_write_bw is not here: apt-get install -y perftest" >&2; exit 1; }
@@ -28,10 +28,12 @@ gid() {
     return 1
 }
 
-# write TEST BYTES ITERATIONS COLUMNS: those columns of the result's row.
+# write TEST BYTES ITERATIONS COLUMNS [DEPTH]: those columns of the result's row.
 write() {
     port=$((port + 1))
-    local common=(-s "$2" -n "$3" -p "$port" -F) line='' try
+    # Where ends and device share processors an acknowledgement may take long: wait for a second rather than 67 ms.
+    local common=(-s "$2" -n "$3" -p "$port" -u 18 -F) line='' try
+    [[ "$1" != ib_write_bw ]] || common+=(-t "$5")
     # shellcheck disable=SC2046 # two words, or none
     timeout 120 "$1" -d "$server" $(gid "$server") "${common[@]}" > /dev/null 2>&1 &
     local listener=$!
@@ -54,10 +56,22 @@ for bytes in 8 4096; do
     printf '%14s %10s %12s %12s\n' ib_write_lat "$bytes" "$typical" "$high"
 done
 printf '%14s %10s %12s %12s\n' test bytes gb_s mop_s
+declare -A native
 for bytes in 4096 65536 1048576; do
     # Columns: bytes, iterations, peak, average (both MiB/s), million messages/s.
-    read -r average rate < <(write ib_write_bw "$bytes" $((bytes > 65536 ? 200 : 1000)) 4,5)
-    printf '%14s %10s %12s %12s\n' ib_write_bw "$bytes" "$(awk -v m="$average" 'BEGIN { printf "%.4f", m * 1048576 / 1e9 }')" "$rate"
+    # As many under way as garden-perf has.
+    read -r average rate < <(write ib_write_bw "$bytes" $((bytes > 65536 ? 200 : 1000)) 4,5 $((bytes > 65536 ? 32 : 64)))
+    native[$bytes]="$(awk -v m="$average" 'BEGIN { printf "%.4f", m * 1048576 / 1e9 }')"
+    printf '%14s %10s %12s %12s\n' ib_write_bw "$bytes" "${native[$bytes]}" "$rate"
 done
-echo "== garden-perf fabric --fabric verbs --bind $server $client --quick"
-timeout 300 "$perf" fabric --fabric verbs --bind "$server" "$client" --quick
+echo "== garden-perf fabric --fabric verbs --bind $server $client --bytes 4096 65536 1048576 --rounds 11 --json"
+rows="$(mktemp)"
+trap 'rm -f "$rows"' EXIT
+timeout 600 "$perf" fabric --fabric verbs --bind "$server" "$client" --bytes 4096 65536 1048576 --rounds 11 --sample-ms 50 --json | tee "$rows"
+echo "== single writes of the engine beside ib_write_bw"
+printf '%14s %10s %12s %12s %8s\n' test bytes gb_s ib_write_bw ratio
+for bytes in 4096 65536 1048576; do
+    own="$(sed -nE "s/.*\"what\": ?\"single\".*\"bytes\": ?$bytes,.*\"gb_s\": ?([0-9.eE-]+).*/\1/p" "$rows" | head -n 1)"
+    [[ -n "$own" ]] || { echo "garden-perf printed no row for $bytes bytes" >&2; exit 1; }
+    awk -v b="$bytes" -v own="$own" -v native="${native[$bytes]}" 'BEGIN { printf "%14s %10s %12.4f %12.4f %8.2f\n", "garden", b, own, native, own / native }'
+done

@@ -20,7 +20,9 @@ public sealed class DecodeHost : IAsyncDisposable
         {
             Pool = _region,
             PoolPages = pages,
-            RequestDeadline = TimeSpan.FromSeconds(20),
+            // Where the machine is emulated a process takes seconds to its first answer.
+            RequestDeadline = TimeSpan.FromSeconds(60),
+            HandshakeDeadline = TimeSpan.FromSeconds(60),
             StopDeadline = TimeSpan.FromSeconds(3),
         });
     }

@@ -23,8 +23,8 @@ public sealed class PrefillHost : IAsyncDisposable
         _loop = RunAsync();
     }
 
-    /// <summary>Called before each layer with the request's number and the layer.</summary>
-    public event Action<long, int>? LayerBegins;
+    /// <summary>Awaited before each layer with the request's number and the layer: who is to be killed there stays there.</summary>
+    public Func<long, int, Task>? BeforeLayer { get; set; }
 
     /// <summary>The source pages; all are free when nothing is under way.</summary>
     public KvPagePool Pages { get; } = new(PoolPages);
@@ -68,7 +68,8 @@ public sealed class PrefillHost : IAsyncDisposable
         job.UsePages(lease);
         for (int layer = 0; layer < job.LayerCount; layer++)
         {
-            LayerBegins?.Invoke(request, layer);
+            if (BeforeLayer is { } before)
+                await before(request, layer);
             for (int i = 0; i < pages.Length; i++)
                 HostPages.Fill(HostPages.Page(_memory, PoolPages, layer, pages[i]), request, layer, i);
             await Task.Delay(_layerTime, job.Cancelled);

@@ -3,7 +3,7 @@ using Garden.Interop.Host;
 using Garden.KvCache;
 using Garden.Samples;
 
-// garden-test-host prefill|decode FABRIC PLACE MILLISECONDS-A-LAYER, storm tcp PLACE ENDPOINTS, or trainer|inference FABRIC PLACE RANK,FIRST-STEP: one line of output for each thing that happens. Ends with its input.
+// garden-test-host prefill|decode FABRIC PLACE MILLISECONDS-A-LAYER[,REQUEST,LAYER-TO-STAY-IN], storm tcp PLACE ENDPOINTS, or trainer|inference FABRIC PLACE RANK,FIRST-STEP: one line of output for each thing that happens. Ends with its input.
 if (args is not [var role, var fabric, var place, var milliseconds])
 {
     Console.Error.WriteLine("garden-test-host prefill|decode tcp|shm PLACE MILLISECONDS");
@@ -28,8 +28,15 @@ if (role is "trainer" or "inference")
 
 if (role == "prefill")
 {
-    await using var prefill = new PrefillHost(engine, TimeSpan.FromMilliseconds(int.Parse(milliseconds)));
-    prefill.LayerBegins += static (request, layer) => Console.WriteLine($"request {request} layer {layer}");
+    int[] numbers = [.. milliseconds.Split(',').Select(int.Parse)];
+    await using var prefill = new PrefillHost(engine, TimeSpan.FromMilliseconds(numbers[0]))
+    {
+        BeforeLayer = (request, layer) =>
+        {
+            Console.WriteLine($"request {request} layer {layer}");
+            return numbers is [_, var last, var end] && (request, layer) == (last, end) ? orphaned : Task.CompletedTask;
+        },
+    };
     await using IAsyncDisposable published = await Rendezvous.PublishAsync(place, engine.Address.ToString());
     await orphaned;
     return 0;

@@ -23,7 +23,17 @@ internal static class FabricCommand
             AllowMultipleArgumentsPerToken = true,
             DefaultValueFactory = static _ => [],
         };
-        var pages = new Option<int>("--pages") { Description = "With --bytes: pages an operation, 0 for single writes.", DefaultValueFactory = static _ => 1024 };
+        bytes.Validators.Add(static result =>
+        {
+            if (result.GetValueOrDefault<long[]>() is { } lengths && lengths.Any(static one => one is < 1 or > Workload.AreaBytes))
+                result.AddError($"A length is 1 to {Workload.AreaBytes} bytes.");
+        });
+        var pages = new Option<int[]>("--pages")
+        {
+            Description = "With --bytes: pages per operation, 0 for single writes.",
+            AllowMultipleArgumentsPerToken = true,
+            DefaultValueFactory = static _ => [0, 1024],
+        };
         var rounds = new Option<int>("--rounds") { Description = "With --bytes: pairs of samples.", DefaultValueFactory = static _ => 41 };
         var raw = new Option<bool>("--raw-only") { Description = "Only the loop on the bare provider, for comparing it with perf/native/write_loop." };
         var command = new Command("fabric", "Latency and throughput of the engine on a fabric, beside the same loop on the bare provider in the same run. One thread drives both ends.")
@@ -39,7 +49,7 @@ internal static class FabricCommand
                 if (parse.GetValue(raw))
                     RawScenario.Run(choice, report);
                 else if (parse.GetValue(bytes) is { Length: > 0 } lengths)
-                    Scenario(parse.GetValue(rounds)).RunRows(lengths, parse.GetValue(pages));
+                    Scenario(parse.GetValue(rounds)).RunRows(lengths, parse.GetValue(pages)!);
                 else
                     Scenario(parse.GetValue(quick) ? 5 : 11).Run(parse.GetValue(quick));
                 return Task.FromResult(0);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime;
 
 namespace Garden.Perf.Fabric;
 
@@ -10,10 +11,15 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, int rou
     /// <summary>A domain hands at most so many bytes of one peer to tcp; the ceiling has the same under way.</summary>
     private const long MostBytesUnderWay = 32L << 20;
 
+    /// <summary>A hot method is compiled 0.1 s after the last new one, where there is one processor 1 s, and again when it has been measured.</summary>
+    private static readonly TimeSpan s_silence = TimeSpan.FromSeconds(Environment.ProcessorCount == 1 ? 2.5 : 0.5);
+
+    private static readonly TimeSpan s_mostWarmUp = TimeSpan.FromSeconds(20);
+
     private static readonly long[] s_odd = [1, 7, 63, 4097, 65_537, 1_048_577, 16_777_213];
 
-    /// <summary>Throughput of some lengths alone.</summary>
-    public void RunRows(IReadOnlyList<long> lengths, int pages)
+    /// <summary>Throughput of some lengths alone, each in operations of so many pages (0: single writes).</summary>
+    public void RunRows(IReadOnlyList<long> lengths, IReadOnlyList<int> pages)
     {
         using var memory = new PairMemory();
         (EngineWrites engine, IWritePair ceiling) = choice.Open(memory, DefaultDepth);
@@ -21,8 +27,12 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, int rou
         using (ceiling)
         {
             WarmUp(engine, ceiling);
-            foreach (long bytes in lengths)
-                Throughput(bytes, pages, DepthOf(bytes), engine, ceiling);
+            Verify(memory, lengths, engine, ceiling);
+            foreach (int count in pages)
+            {
+                foreach (long bytes in lengths.Where(bytes => bytes <= Workload.AreaBytes / Math.Max(1, count)))
+                    Throughput(bytes, count, DepthOf(bytes), engine, ceiling);
+            }
         }
     }
 
@@ -34,7 +44,7 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, int rou
         using (ceiling)
         {
             WarmUp(engine, ceiling);
-            Verify(memory, engine, ceiling);
+            Verify(memory, s_odd, engine, ceiling);
             foreach (long bytes in (long[])(quick ? [8, 4096] : [8, 64, 512, 4096, 65_536, 1 << 20]))
             {
                 Latency("one_way", bytes, pair => pair.OneWay(bytes), engine, ceiling, quick);
@@ -86,13 +96,13 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, int rou
 
     private static int DepthOf(long bytes) => (int)Math.Clamp(MostBytesUnderWay / bytes, 1, DefaultDepth);
 
-    /// <summary>Until the optimised code runs: tiers come up some hundred milliseconds after the last new method.</summary>
+    /// <summary>Until the optimised code runs: the compiler has been silent for a while, or is given up on.</summary>
     private static void WarmUp(IWritePair engine, IWritePair ceiling)
     {
         using var singles = new Workload(64, 0, DefaultDepth);
         using var pages = new Workload(64, 1024, DefaultDepth);
-        long began = Stopwatch.GetTimestamp();
-        while (Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(1.5))
+        long began = Stopwatch.GetTimestamp(), compiled = began;
+        for (long methods = 0; Stopwatch.GetElapsedTime(compiled) < s_silence && Stopwatch.GetElapsedTime(began) < s_mostWarmUp;)
         {
             foreach (IWritePair pair in (IWritePair[])[engine, ceiling])
             {
@@ -101,15 +111,21 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, int rou
                 pair.OneWay(8);
                 pair.RoundTrip(8);
             }
+
+            if (JitInfo.GetCompiledMethodCount() is var now && now != methods)
+            {
+                methods = now;
+                compiled = Stopwatch.GetTimestamp();
+            }
         }
     }
 
-    private void Verify(PairMemory memory, params ReadOnlySpan<IWritePair> pairs)
+    private void Verify(PairMemory memory, IReadOnlyList<long> lengths, params ReadOnlySpan<IWritePair> pairs)
     {
         long bytes = 0;
         foreach (IWritePair pair in pairs)
         {
-            foreach (long odd in s_odd)
+            foreach (long odd in lengths)
             {
                 using var singles = new Workload(odd, 0, DepthOf(odd));
                 memory.Verify(pair, singles);
@@ -122,7 +138,7 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, int rou
             }
         }
 
-        report.Row("verify", ("fabric", choice.Name), ("sizes", string.Join(' ', s_odd)), ("bytes_compared", bytes), ("area_bytes", Workload.AreaBytes));
+        report.Row("verify", ("fabric", choice.Name), ("sizes", string.Join(' ', lengths)), ("bytes_compared", bytes), ("area_bytes", Workload.AreaBytes));
     }
 
     private void Latency(string name, long bytes, Func<IWritePair, long> measure, IWritePair engine, IWritePair ceiling, bool quick)
@@ -159,6 +175,8 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, int rou
             ("ceiling_gb_s", bytes / measured.Ceiling / 1e9),
             ("ceiling_mop_s", 1e-6 / measured.Ceiling),
             ("ratio", measured.Ratio),
+            ("ratio_low", measured.Low),
+            ("ratio_high", measured.High),
             ("cpu_percent", 100 * measured.Cpu));
     }
 }

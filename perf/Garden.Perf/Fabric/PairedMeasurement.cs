@@ -9,8 +9,10 @@ internal static class PairedMeasurement
     /// <param name="Engine">Seconds per write.</param>
     /// <param name="Ceiling">Seconds per write.</param>
     /// <param name="Ratio">Median of the pairs' ratios, engine over ceiling, 1 when they are level.</param>
+    /// <param name="Low">The least of them.</param>
+    /// <param name="High">The greatest of them.</param>
     /// <param name="Cpu">Processor time over wall time while the engine ran.</param>
-    public readonly record struct Throughput(double Engine, double Ceiling, double Ratio, double Cpu);
+    public readonly record struct Throughput(double Engine, double Ceiling, double Ratio, double Low, double High, double Cpu);
 
     public static Throughput Measure(IWritePair engine, IWritePair ceiling, Workload workload, int rounds, TimeSpan sample)
     {
@@ -32,8 +34,8 @@ internal static class PairedMeasurement
                 ceilings[round] = Time(ceiling, workload, operations);
         }
 
-        double ratio = Statistics.Median(engines.Zip(ceilings, static (engine, ceiling) => ceiling / engine));
-        return new Throughput(Statistics.Median(engines), Statistics.Median(ceilings), ratio, processor.TotalSeconds / wall);
+        double[] ratios = [.. engines.Zip(ceilings, static (engine, ceiling) => ceiling / engine)];
+        return new Throughput(Statistics.Median(engines), Statistics.Median(ceilings), Statistics.Median(ratios), ratios.Min(), ratios.Max(), processor.TotalSeconds / wall);
     }
 
     /// <summary>Latencies in microseconds, in blocks that take turns.</summary>

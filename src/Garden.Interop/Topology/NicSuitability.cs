@@ -18,11 +18,12 @@ internal static class NicSuitability
             nic.Unsuitable = Reason(nic, physical);
         NicDevice[] suitable = [.. nics.Where(static nic => nic.Unsuitable is null)];
         bool hardware = suitable.Any(static nic => !nic.IsSoftware);
-        double fastest = suitable.Select(static nic => nic.Gigabits).DefaultIfEmpty().Max();
+        // Of those that may be left; a rate of 0 is one that the host does not say.
+        double fastest = suitable.Where(nic => nic.IsSoftware != hardware).Select(static nic => nic.Gigabits).DefaultIfEmpty().Max();
         foreach (NicDevice nic in suitable)
         {
             nic.Unsuitable = nic.IsSoftware && hardware ? "software, and there are devices"
-                : nic.Gigabits * MostTimesSlower < fastest ? string.Create(CultureInfo.InvariantCulture, $"{nic.Gigabits} Gb/s where the fastest has {fastest}")
+                : nic.Gigabits != 0 && nic.Gigabits * MostTimesSlower < fastest ? string.Create(CultureInfo.InvariantCulture, $"{nic.Gigabits} Gb/s where the fastest has {fastest}")
                 : null;
         }
     }

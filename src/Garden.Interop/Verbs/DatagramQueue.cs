@@ -88,24 +88,28 @@ internal sealed unsafe class DatagramQueue : IDisposable
             _free.Push(index);
     }
 
-    public void EndSend(int index) => _free.Push(index);
+    /// <summary>A send has ended. One that failed stops the queue until it is told to go on; returns the error number of that.</summary>
+    public int EndSend(int index, int status)
+    {
+        _free.Push(index);
+        if (status is IBV.IBV_WC_SUCCESS or IBV.IBV_WC_WR_FLUSH_ERR || _qp is null)
+            return 0;
+        var attributes = new ibv_qp_attr { qp_state = IBV.IBV_QPS_RTS };
+        int error = Imports.ibv_modify_qp(_qp, &attributes, IBV.IBV_QP_STATE);
+        // Devices that do not stop at a failed send have nothing to go on with.
+        return error is LibC.EINVAL ? 0 : error;
+    }
 
-    /// <summary>What came, and the buffer is posted again. Null when it is nothing of this version.</summary>
-    public ConnectionOffer? Take(int index, int length)
+    /// <summary>What came, null when it is nothing of this version.</summary>
+    public ConnectionOffer? Read(int index, int length)
     {
         // Safe: the NIC has filled length bytes of the buffer, at most what it has.
         int payload = Math.Min(length, _in.Length) - RouteLength;
-        ConnectionOffer? offer = payload <= 0 ? null : ConnectionOffer.TryParse(new ReadOnlySpan<byte>(_in[index] + RouteLength, payload));
-        Repost(index);
-        return offer;
+        return payload <= 0 ? null : ConnectionOffer.TryParse(new ReadOnlySpan<byte>(_in[index] + RouteLength, payload));
     }
 
-    /// <summary>Posts a buffer again whose receive failed.</summary>
-    public void Repost(int index)
-    {
-        if (_qp is not null)
-            _ = Post(index);
-    }
+    /// <summary>Posts a buffer again and returns the error number.</summary>
+    public int Repost(int index) => _qp is null ? 0 : Post(index);
 
     /// <summary>Destroys the queue pair alone; the buffers stay until <see cref="Dispose"/>.</summary>
     public void Close()

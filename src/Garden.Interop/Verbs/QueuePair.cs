@@ -18,9 +18,9 @@ internal sealed unsafe class QueuePair : IDisposable
     private readonly VerbsNic _nic;
     private ibv_qp* _qp;
 
-    /// <summary>Makes a queue pair in state init.</summary>
+    /// <summary>Makes a queue pair in state init, which peers may write over where it <paramref name="takesWrites"/>.</summary>
     /// <exception cref="FabricException">It could not be made.</exception>
-    public QueuePair(VerbsNic nic, ibv_srq* receives, int depth, int pieces, int inlineBytes)
+    public QueuePair(VerbsNic nic, ibv_srq* receives, int depth, int pieces, int inlineBytes, bool takesWrites = true)
     {
         _nic = nic;
         var attributes = new ibv_qp_init_attr
@@ -46,7 +46,7 @@ internal sealed unsafe class QueuePair : IDisposable
                 qp_state = IBV.IBV_QPS_INIT,
                 pkey_index = nic.Port.PartitionIndex,
                 port_num = nic.Port.Number,
-                qp_access_flags = IBV.IBV_ACCESS_LOCAL_WRITE | IBV.IBV_ACCESS_REMOTE_WRITE,
+                qp_access_flags = (uint)(IBV.IBV_ACCESS_LOCAL_WRITE | (takesWrites ? IBV.IBV_ACCESS_REMOTE_WRITE : 0)),
             };
             Modify(&init, IBV.IBV_QP_STATE | IBV.IBV_QP_PKEY_INDEX | IBV.IBV_QP_PORT | IBV.IBV_QP_ACCESS_FLAGS);
         }

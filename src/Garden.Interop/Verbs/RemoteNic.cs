@@ -21,6 +21,9 @@ internal sealed unsafe class RemoteNic(string text, VerbsAddress address)
 
     public PathState PathState { get; set; }
 
+    /// <summary>The error number of the last look for the way, 0 for none.</summary>
+    public int PathError { get; set; }
+
     /// <summary>The way there, once it is known.</summary>
     public ibv_ah* Path { get; set; }
 

@@ -57,9 +57,6 @@ internal sealed class VerbsConnection(RemoteNic nic, uint epoch, QueuePair data,
     /// <summary>The index of the route that goes over it where there is exactly one, −1 elsewhere.</summary>
     public int OnlyRoute { get; set; } = -1;
 
-    /// <summary>True when the other side let a revocation wait for too long; it is not asked again before it is heard of.</summary>
-    public bool IsSilent { get; set; }
-
     /// <summary>Answers to revocations that found no slot.</summary>
     public int OwedAnswers { get; set; }
 
@@ -115,7 +112,7 @@ internal sealed class VerbsConnection(RemoteNic nic, uint epoch, QueuePair data,
     public bool OwesCredits { get; set; }
 
     /// <summary>Keys the other side has taken back; null when there are none.</summary>
-    public HashSet<ulong>? RevokedKeys { get; set; }
+    public RecentKeys? RevokedKeys { get; set; }
 
     /// <summary>Revocations told to the other side and not answered, oldest first.</summary>
     public Queue<VerbsRevocation> Revocations { get; } = new();

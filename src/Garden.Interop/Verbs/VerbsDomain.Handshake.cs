@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Security.Cryptography;
 using Garden.Fabric;
 using Garden.Interop.Verbs.Native;
 
@@ -22,7 +23,7 @@ internal sealed unsafe partial class VerbsDomain
     private readonly Dictionary<uint, VerbsConnection> _byQueuePair = [];
     private readonly List<VerbsConnection> _connections = [];
     private readonly List<VerbsConnection> _unsettled = [];
-    private uint _lastEpoch;
+    private uint _lastEpoch = (uint)RandomNumberGenerator.GetInt32(1, int.MaxValue);
     private string _lastReason = "";
 
     /// <summary>For tests: says of an arriving datagram that the wire has lost it.</summary>
@@ -33,6 +34,10 @@ internal sealed unsafe partial class VerbsDomain
         if (_remotes.TryGetValue(text, out RemoteNic? remote))
             return remote;
         VerbsAddress address = VerbsAddress.Parse(text);
+        // One NIC, however its address is written.
+        text = address.ToString();
+        if (_remotes.TryGetValue(text, out remote))
+            return remote;
         if (_remotes.Count >= MostRemotes)
         {
             // Those that were fenced out last: what they may still offer must be refused.
@@ -49,13 +54,14 @@ internal sealed unsafe partial class VerbsDomain
 
     private VerbsConnection? TryConnect(RemoteNic remote)
     {
-        if (_connections.Count >= _options.MaxPeers && !EvictIdle())
+        // Those that are over have their places until the NIC has given back what they hold, but do not keep others out for that long.
+        if (_connections.Count >= 2 * _options.MaxPeers || (_connections.Count(static connection => !connection.IsOver) >= _options.MaxPeers && !EvictIdle()))
             return null;
         QueuePair? data = null;
         try
         {
             data = new QueuePair(_nic, _nic.Immediates, _options.PeerQueueDepth, _options.SourcePieces, _options.InlineBytes);
-            var control = new QueuePair(_nic, _nic.Messages, ControlDepth, 1, 0);
+            var control = new QueuePair(_nic, _nic.Messages, ControlDepth, 1, 0, takesWrites: false);
             long now = Environment.TickCount64;
             var connection = new VerbsConnection(remote, ++_lastEpoch, data, control) { Due = now, Deadline = now + (long)_options.ConnectTimeout.TotalMilliseconds };
             remote.Current = connection;
@@ -81,7 +87,6 @@ internal sealed unsafe partial class VerbsDomain
         if (idle is null)
             return false;
         FailConnection(idle, FabricStatus.RouteDown, VerbsErrors.TooManyPeers);
-        Destroy(idle);
         return true;
     }
 
@@ -126,7 +131,7 @@ internal sealed unsafe partial class VerbsDomain
     }
 
     /// <summary>A connection datagram has come.</summary>
-    private void Hear(ConnectionOffer offer)
+    private void Hear(ConnectionOffer offer, uint sender)
     {
         if (LosesDatagram?.Invoke(offer) == true)
             return;
@@ -140,6 +145,9 @@ internal sealed unsafe partial class VerbsDomain
             return;
         }
 
+        // Whoever knows the key may send; nobody may speak for another.
+        if (remote.Address.QueuePair != sender)
+            return;
         if ((int)(offer.Fence - remote.KnownFence) > 0)
             HearFence(remote, offer);
         if (offer.Kind == OfferKind.Reset)
@@ -252,7 +260,8 @@ internal sealed unsafe partial class VerbsDomain
     {
         if (offer.PeerEpoch == connection.Epoch && connection.State == ConnectionState.Answered)
             BecomeReady(connection);
-        if (!offer.IsSettled)
+        // Being ready may have shown that it is over.
+        if (!offer.IsSettled && !connection.IsOver)
             SendOffer(connection);
     }
 
@@ -271,6 +280,7 @@ internal sealed unsafe partial class VerbsDomain
         {
             done.Nic.PathState = done.Error == 0 ? PathState.Known : PathState.Failed;
             done.Nic.Path = (ibv_ah*)done.Path;
+            done.Nic.PathError = done.Error;
             if (done.Error != 0)
                 continue;
             if (done.Nic.Current is { State: ConnectionState.Offering } waiting)
@@ -296,13 +306,17 @@ internal sealed unsafe partial class VerbsDomain
             VerbsConnection connection = _unsettled[i];
             if (connection.State == ConnectionState.Draining)
             {
+                // The next read destroys it.
                 if (now >= connection.Due)
-                    Destroy(connection);
+                    Doom(connection);
             }
             else if (now >= connection.Deadline)
             {
                 bool isUp = IsPortActive();
-                FailConnection(connection, isUp ? FabricStatus.RouteDown : FabricStatus.NicDown, isUp ? VerbsErrors.NoAnswer : VerbsErrors.PortDown);
+                int code = !isUp ? VerbsErrors.PortDown : connection.Nic.PathState == PathState.Known ? VerbsErrors.NoAnswer : VerbsErrors.NoPath;
+                if (code == VerbsErrors.NoPath && connection.Nic.PathError != 0)
+                    _lastReason = $"{VerbsErrors.Text(VerbsErrors.FirstErrno + connection.Nic.PathError)} ({connection.Nic.PathError})";
+                FailConnection(connection, VerbsErrors.StatusOf(code), code);
             }
             else if (now >= connection.Due)
             {

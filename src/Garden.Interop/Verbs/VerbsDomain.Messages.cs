@@ -114,8 +114,9 @@ internal sealed unsafe partial class VerbsDomain
         int error = Calls.ibv_post_send(connection.Control.Native, &request, &bad);
         if (error == 0)
             return;
+        connection.ControlRequests--;
         FailConnection(connection, FabricStatus.ProviderError, VerbsErrors.FirstErrno + error);
-        Destroy(connection);
+        Doom(connection);
     }
 
     /// <summary>Notes that a peer is to hear of credits once the receives they speak of are posted.</summary>

@@ -29,17 +29,23 @@ internal sealed unsafe partial class VerbsDomain
                 _out = first;
                 _outCount = 0;
                 _outRoom = completions.Length;
-                while (_outCount < _outRoom && _backlog.TryDequeue(out FabricCompletion completion))
-                    _out[_outCount++] = completion;
-                if (!_failed)
+                try
                 {
-                    if (_armed)
-                        TakeEvents();
-                    Advance();
-                    Read(untilEmpty: false);
+                    while (_outCount < _outRoom && _backlog.TryDequeue(out FabricCompletion completion))
+                        _out[_outCount++] = completion;
+                    if (!_failed)
+                    {
+                        if (_armed)
+                            TakeEvents();
+                        Advance();
+                        Read(_outRoom, untilEmpty: false);
+                    }
+                }
+                finally
+                {
+                    _outRoom = 0;
                 }
 
-                _outRoom = 0;
                 // Before anybody counts what has arrived.
                 if (_arrived && _flush is { } flush)
                     flush.Run();
@@ -74,17 +80,18 @@ internal sealed unsafe partial class VerbsDomain
         }
     }
 
-    /// <summary>Reads completions for a later poll.</summary>
+    /// <summary>Reads completions for a later poll: those that are there, which are no more than the queue holds. Others may come as fast as they are read.</summary>
     private void Harvest()
     {
         _outRoom = 0;
-        Read(untilEmpty: true);
+        Read(_nic.Completions, untilEmpty: true);
     }
 
-    private void Read(bool untilEmpty)
+    private void Read(int most, bool untilEmpty)
     {
-        while (!_failed && (untilEmpty || _outCount < _outRoom))
+        while (!_failed && most > 0 && (untilEmpty || _outCount < _outRoom))
         {
+            int doomed = _doomed.Count;
             int count = Calls.ibv_poll_cq(_nic.Cq, EntriesPerRead, _entries);
             if (count < 0)
             {
@@ -93,11 +100,16 @@ internal sealed unsafe partial class VerbsDomain
             }
 
             // Safe: the provider has filled count entries.
-            for (int i = 0; i < count; i++)
+            for (int i = 0; i < count && !_failed; i++)
                 Handle(_entries + i);
+            most -= count;
             RepostImmediates();
             TellCredits();
-            if (count < EntriesPerRead)
+            if (count == EntriesPerRead)
+                continue;
+            DestroyDoomed(doomed);
+            // Those that this batch has ended wait for one more look.
+            if (_doomed.Count == 0)
                 return;
         }
     }
@@ -120,12 +132,12 @@ internal sealed unsafe partial class VerbsDomain
                 break;
             case WorkKind.ImmediateReceive:
                 _immediates.Missing++;
-                if (status == IBV.IBV_WC_SUCCESS)
+                if (status == IBV.IBV_WC_SUCCESS && IsFrom(entry, IBV.IBV_WC_RECV_RDMA_WITH_IMM))
                     TakeImmediate(entry->qp_num, entry->imm_data);
                 break;
             case WorkKind.MessageReceive:
-                if (status == IBV.IBV_WC_SUCCESS)
-                    TakeMessage(id.Index, (int)entry->byte_len, entry->qp_num);
+                if (status == IBV.IBV_WC_SUCCESS && IsFrom(entry, IBV.IBV_WC_RECV))
+                    TakeMessage(id.Index, (int)Math.Min(entry->byte_len, int.MaxValue), entry->qp_num);
                 else
                     PostReceive(id.Index);
                 break;
@@ -137,15 +149,27 @@ internal sealed unsafe partial class VerbsDomain
                     EndControl(connection, status);
                 break;
             case WorkKind.DatagramSend:
-                _datagrams.EndSend(id.Index);
+                if (_datagrams.EndSend(id.Index, status) is var sending and not 0)
+                    Fail(VerbsErrors.FirstErrno + sending);
                 break;
             case WorkKind.DatagramReceive:
-                if (status != IBV.IBV_WC_SUCCESS)
-                    _datagrams.Repost(id.Index);
-                else if (_datagrams.Take(id.Index, (int)entry->byte_len) is { } offer)
-                    Hear(offer);
+                ConnectionOffer? offer = status == IBV.IBV_WC_SUCCESS ? _datagrams.Read(id.Index, (int)entry->byte_len) : null;
+                if (_datagrams.Repost(id.Index) is var posting and not 0)
+                    Fail(VerbsErrors.FirstErrno + posting);
+                else if (offer is not null)
+                    Hear(offer, entry->src_qp);
                 break;
         }
+    }
+
+    /// <summary>False when a peer used the other kind of request, as nothing of this version does: it loses its connection.</summary>
+    private bool IsFrom(ibv_wc* entry, int opcode)
+    {
+        if (entry->opcode == opcode)
+            return true;
+        if (Find(entry->qp_num) is { } connection)
+            FailConnection(connection, FabricStatus.ProviderError, IBV.IBV_WC_REM_INV_REQ_ERR);
+        return false;
     }
 
     private void TakeImmediate(uint number, uint raw)
@@ -168,7 +192,6 @@ internal sealed unsafe partial class VerbsDomain
     /// <summary>Whatever comes over a connection shows that the other side is connected, even where its last offer was lost.</summary>
     private void NoteArrival(VerbsConnection connection)
     {
-        connection.IsSilent = false;
         if (connection.State == ConnectionState.Answered)
             BecomeReady(connection);
     }

@@ -10,7 +10,11 @@ internal sealed unsafe partial class VerbsDomain
     /// <summary>In a region's descriptor, above the 32 bits of its key: the processor may read the source, so it may travel inline.</summary>
     private const ulong HostMemory = 1UL << 32;
 
-    private readonly RetiredKeys _retired = new();
+    /// <summary>
+    /// Registrations so far. Above the 32 bits of a device's key, so that a number which the device gives out again is another key: peers
+    /// refuse those that have ended by the whole.
+    /// </summary>
+    private uint _registrations;
 
     /// <summary>Set once, before the first peer can know the key of a region that needs it.</summary>
     private volatile RemoteWriteFlush? _flush;
@@ -28,26 +32,16 @@ internal sealed unsafe partial class VerbsDomain
             _nic.PdHandle.DangerousAddRef(ref held);
         }
 
-        // A device may give out the number of a key that ended lately, which peers refuse: then another one is asked for.
-        var refused = new Stack<nint>();
         ibv_mr* registration = null;
         try
         {
-            while (true)
+            registration = kind == MemoryKind.Host ? RegisterHost(address, length) : RegisterDevice(address, length, kind);
+            lock (_gate)
             {
-                registration = kind == MemoryKind.Host ? RegisterHost(address, length) : RegisterDevice(address, length, kind);
-                lock (_gate)
-                {
-                    ObjectDisposedException.ThrowIf(_disposed, this);
-                    if (!_retired.Contains(registration->rkey))
-                    {
-                        ulong descriptor = registration->lkey | (kind == MemoryKind.Host ? HostMemory : 0);
-                        return new RegionKeys(_regions.Add(registration, (void*)descriptor, address, length), registration->rkey, (ulong)address);
-                    }
-                }
-
-                refused.Push((nint)registration);
-                registration = null;
+                ObjectDisposedException.ThrowIf(_disposed, this);
+                ulong descriptor = registration->lkey | (kind == MemoryKind.Host ? HostMemory : 0);
+                ulong key = registration->rkey | ((ulong)++_registrations << 32);
+                return new RegionKeys(_regions.Add(registration, (void*)descriptor, address, length), key, (ulong)address);
             }
         }
         catch
@@ -58,8 +52,6 @@ internal sealed unsafe partial class VerbsDomain
         }
         finally
         {
-            while (refused.TryPop(out nint other))
-                _ = Imports.ibv_dereg_mr((ibv_mr*)other);
             _nic.PdHandle.DangerousRelease();
         }
     }
@@ -73,8 +65,6 @@ internal sealed unsafe partial class VerbsDomain
             if (_disposed || !_regions.Contains(keys.LocalKey))
                 return;
             revocation = Announce(keys.RemoteKey);
-            if (revocation is not null)
-                _retired.Add((uint)keys.RemoteKey);
         }
 
         if (revocation is not null)

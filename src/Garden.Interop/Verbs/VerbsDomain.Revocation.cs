@@ -5,12 +5,16 @@ namespace Garden.Interop.Verbs;
 
 /// <summary>
 /// Before a key ends, every connected NIC is told: it posts nothing more with the key, and answers with an empty immediate 0 on the data queue pair,
-/// behind what it had posted. Without that a late write would be refused by the device, and the connection with it.
+/// behind what it had posted. Without that a late write would be refused by the device, and the connection with it, or land in the next region
+/// that the device gives the same number. So one that does not answer in time loses its connection: its queue pairs take nothing more.
 /// </summary>
 internal sealed unsafe partial class VerbsDomain
 {
-    /// <summary>How long writers are waited for. One that does not even poll for so long loses its connection if it writes.</summary>
-    private const int RevocationMilliseconds = 500;
+    /// <summary>How long writers are waited for: longer than a process that is well pauses, shorter than heartbeats may be missed for.</summary>
+    private const int RevocationMilliseconds = 2000;
+
+    /// <summary>The keys that a peer took back last; a stale descriptor is older than so many renewals only by a mistake of the layers above.</summary>
+    private const int RevokedKeysRemembered = 16_384;
 
     /// <summary>Answers of all connections that found no slot.</summary>
     private int _owedAnswers;
@@ -22,7 +26,7 @@ internal sealed unsafe partial class VerbsDomain
         VerbsRevocation? revocation = null;
         foreach (VerbsConnection connection in _connections.ToArray())
         {
-            if (connection.IsOver || connection.IsSilent || connection.PeerEpoch == 0)
+            if (connection.IsOver || connection.PeerEpoch == 0)
                 continue;
             revocation ??= new VerbsRevocation(key);
             revocation.Untold.Enqueue(connection);
@@ -54,8 +58,10 @@ internal sealed unsafe partial class VerbsDomain
                 _wake.Wake();
             if (isLate)
             {
-                foreach (VerbsConnection writer in revocation.Unanswered)
-                    writer.IsSilent = true;
+                foreach (VerbsConnection writer in (VerbsConnection[])[.. revocation.Unanswered, .. revocation.Untold])
+                    FailConnection(writer, FabricStatus.RouteDown, VerbsErrors.Unrevoked);
+                revocation.Untold.Clear();
+                _wake.Wake();
             }
 
             return isLate || revocation.IsDone;
@@ -85,10 +91,7 @@ internal sealed unsafe partial class VerbsDomain
     {
         if (content.Length != sizeof(ulong))
             return;
-        connection.RevokedKeys ??= [];
-        if (connection.RevokedKeys.Count == RetiredKeys.RememberedByPeers)
-            connection.RevokedKeys.Clear();
-        connection.RevokedKeys.Add(BinaryPrimitives.ReadUInt64LittleEndian(content));
+        (connection.RevokedKeys ??= new RecentKeys(RevokedKeysRemembered)).Add(BinaryPrimitives.ReadUInt64LittleEndian(content));
         connection.OwedAnswers++;
         _owedAnswers++;
         AnswerRevocations(connection);

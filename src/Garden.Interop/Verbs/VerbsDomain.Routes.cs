@@ -9,9 +9,19 @@ internal sealed unsafe partial class VerbsDomain
     /// <summary>How long the NIC may take to give back what a failed queue pair holds before it is destroyed with it.</summary>
     private const int DrainMilliseconds = 1000;
 
+    /// <summary>A route's number has its index below, and above it the opening's own bits: what is told late of an old route is not a new one's.</summary>
+    private const int RouteIndexBits = 20;
+
     private readonly Queue<int> _freeRoutes = new();
+
+    /// <summary>
+    /// Connections to destroy once the completion queue was seen empty after they had failed. With its queue pair a provider takes the unread
+    /// completions away (mlx5), and nobody would post those receives again.
+    /// </summary>
+    private readonly List<VerbsConnection> _doomed = [];
     private VerbsRoute?[] _routes = new VerbsRoute?[8];
     private int _routeCount;
+    private int _routesOpened;
     private uint _lastFence;
 
     /// <inheritdoc/>
@@ -27,8 +37,12 @@ internal sealed unsafe partial class VerbsDomain
                 index = _routeCount++;
             if (index >= _routes.Length)
                 Array.Resize(ref _routes, 2 * _routes.Length);
-            _routes[index] = new VerbsRoute(index, remote);
-            return index;
+            if (index >= 1 << RouteIndexBits)
+                throw new InvalidOperationException($"A NIC has at most {1 << RouteIndexBits} routes; close some.");
+            // 31 bits: a route's number is not negative.
+            int number = (int)(((uint)_routesOpened++ << RouteIndexBits) & int.MaxValue) | index;
+            _routes[index] = new VerbsRoute(number, remote);
+            return number;
         }
     }
 
@@ -39,14 +53,15 @@ internal sealed unsafe partial class VerbsDomain
         {
             if (_disposed || FindRoute(route) is not { } open)
                 return;
-            _routes[route] = null;
-            _freeRoutes.Enqueue(route);
+            int index = route & ((1 << RouteIndexBits) - 1);
+            _routes[index] = null;
+            _freeRoutes.Enqueue(index);
             open.Nic.Routes--;
             if (open.Connection is not { } connection)
                 return;
             EndWaiting(connection, route, FabricStatus.Flushed, 0);
             connection.Routes--;
-            connection.OnlyRoute = connection.Routes == 1 ? Array.Find(_routes, other => other?.Connection == connection)!.Index : -1;
+            connection.OnlyRoute = connection.Routes == 1 ? Array.Find(_routes, other => other?.Connection == connection)!.Number : -1;
         }
     }
 
@@ -59,16 +74,22 @@ internal sealed unsafe partial class VerbsDomain
                 return;
             // Also what is only on its way: an offer counts if its sender knows of the fence, and by then it has given its routes up.
             open.Nic.Fence = ++_lastFence;
-            if ((open.Connection ?? open.Nic.Current) is not { State: not ConnectionState.Gone } connection)
-                return;
-            FailConnection(connection, FabricStatus.RouteDown, VerbsErrors.Fenced);
+            // Every connection to the NIC: this route's own may be over, and the peer's open route goes over its successor.
+            VerbsConnection[] fenced = [.. _connections.Where(connection => connection.Nic == open.Nic)];
+            foreach (VerbsConnection connection in fenced)
+                FailConnection(connection, FabricStatus.RouteDown, VerbsErrors.Fenced);
             // What came before the fence counts; after it the queue pairs are no more, so nothing lands.
             Harvest();
-            Destroy(connection);
+            foreach (VerbsConnection connection in fenced)
+                Destroy(connection);
         }
     }
 
-    private VerbsRoute? FindRoute(int route) => (uint)route < (uint)_routes.Length ? _routes[route] : null;
+    private VerbsRoute? FindRoute(int route)
+    {
+        int index = route & ((1 << RouteIndexBits) - 1);
+        return index < _routes.Length && _routes[index] is { } open && open.Number == route ? open : null;
+    }
 
     /// <summary>Gives a route its connection at its first use. Null, and the route has failed, when there can be none.</summary>
     private VerbsConnection? Bind(VerbsRoute route)
@@ -82,7 +103,7 @@ internal sealed unsafe partial class VerbsDomain
 
         route.Connection = connection;
         connection.Routes++;
-        connection.OnlyRoute = connection.Routes == 1 ? route.Index : -1;
+        connection.OnlyRoute = connection.Routes == 1 ? route.Number : -1;
         return connection;
     }
 
@@ -91,7 +112,7 @@ internal sealed unsafe partial class VerbsDomain
         if (route.HasFailed)
             return;
         route.HasFailed = true;
-        Report(FabricCompletionKind.RouteFailed, 0, route.Index, status, code);
+        Report(FabricCompletionKind.RouteFailed, 0, route.Number, status, code);
     }
 
     /// <summary>
@@ -133,7 +154,21 @@ internal sealed unsafe partial class VerbsDomain
     private void DestroyIfDrained(VerbsConnection connection)
     {
         if (connection.State == ConnectionState.Draining && connection.Posted.IsEmpty && connection.ControlRequests == 0)
-            Destroy(connection);
+            Doom(connection);
+    }
+
+    private void Doom(VerbsConnection connection)
+    {
+        if (!_doomed.Contains(connection))
+            _doomed.Add(connection);
+    }
+
+    /// <summary>Destroys the first so many: the completion queue was empty after they had failed.</summary>
+    private void DestroyDoomed(int count)
+    {
+        // Each takes itself out of the list.
+        for (int i = Math.Min(count, _doomed.Count) - 1; i >= 0; i--)
+            Destroy(_doomed[i]);
     }
 
     /// <summary>Destroys the queue pairs of a connection that is over, and reports what the NIC had not given back: it does not touch it any more.</summary>
@@ -142,6 +177,7 @@ internal sealed unsafe partial class VerbsDomain
         if (connection.State == ConnectionState.Gone)
             return;
         connection.State = ConnectionState.Gone;
+        _doomed.Remove(connection);
         _byQueuePair.Remove(connection.Data.Number);
         _byQueuePair.Remove(connection.Control.Number);
         _lastConnection = null;

@@ -80,10 +80,8 @@ internal sealed unsafe partial class VerbsDomain
         // A negative length is a huge one here.
         if ((ulong)write.Length > (ulong)Capabilities.MaxWriteLength)
             return FabricStatus.ProviderError;
-        // No region reaches past the end of the address space, and no key is longer than 32 bits.
-        return write.Length != 0 && (write.RemoteAddress + (ulong)write.Length < write.RemoteAddress || write.RemoteKey > uint.MaxValue)
-            ? FabricStatus.RemoteAccess
-            : FabricStatus.Ok;
+        // No region reaches past the end of the address space.
+        return write.Length != 0 && write.RemoteAddress + (ulong)write.Length < write.RemoteAddress ? FabricStatus.RemoteAccess : FabricStatus.Ok;
     }
 
     /// <summary>Posts what the connection, its send queue and the peer's receives have room for.</summary>
@@ -103,7 +101,7 @@ internal sealed unsafe partial class VerbsDomain
                 continue;
             // Room was counted, so this is no back-pressure. What the NIC did not take comes back when the queue pair is destroyed.
             FailConnection(connection, FabricStatus.ProviderError, VerbsErrors.FirstErrno + error);
-            Destroy(connection);
+            Doom(connection);
         }
     }
 

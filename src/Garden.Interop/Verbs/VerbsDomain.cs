@@ -51,7 +51,8 @@ internal sealed unsafe partial class VerbsDomain : IFabricDomain
         _wake = wake;
         int immediates = options.MaxPeers * options.ImmediateWindow;
         int messages = options.MaxPeers * (options.MessageWindow + ControlReserve);
-        int completions = options.QueueDepth + options.MaxPeers + MessageSlots + (ControlReserve * options.MaxPeers) + immediates + messages + DatagramQueue.Completions;
+        // Credits twice: of connections that are over and of those that take their places.
+        int completions = options.QueueDepth + options.MaxPeers + MessageSlots + (2 * ControlReserve * options.MaxPeers) + immediates + messages + DatagramQueue.Completions;
         _nic = VerbsNic.Open(device, options, completions, immediates, messages);
         string where = _nic.Port.ToString();
         _entries = (ibv_wc*)NativeMemory.AlignedAlloc(EntriesPerRead * (nuint)sizeof(ibv_wc), 64);
@@ -103,7 +104,7 @@ internal sealed unsafe partial class VerbsDomain : IFabricDomain
     {
         if (providerCode == 0)
             return FabricErrors.Advice(status);
-        string reason = providerCode is VerbsErrors.Reset or VerbsErrors.TooManyPeers && _lastReason.Length != 0 ? $" Last heard: {_lastReason}" : "";
+        string reason = providerCode is VerbsErrors.Reset or VerbsErrors.TooManyPeers or VerbsErrors.NoPath && _lastReason.Length != 0 ? $" Last heard: {_lastReason}" : "";
         return $"{_nic.Port} ({_nic.Port.Gid}): {VerbsErrors.Text(providerCode)}: {VerbsErrors.Explain(providerCode)}{reason}";
     }
 

@@ -31,6 +31,9 @@ internal static unsafe class VerbsErrors
     /// <summary>The remote NIC's address does not resolve to a way there.</summary>
     public const int NoPath = 1006;
 
+    /// <summary>A region was taken back, and the remote NIC did not confirm that it writes there no more.</summary>
+    public const int Unrevoked = 1007;
+
     /// <summary>How an operation ended whose completion has this status.</summary>
     public static FabricStatus StatusOf(int code) => code switch
     {
@@ -40,7 +43,7 @@ internal static unsafe class VerbsErrors
         IBV.IBV_WC_RETRY_EXC_ERR or IBV.IBV_WC_RNR_RETRY_EXC_ERR or IBV.IBV_WC_REM_ABORT_ERR or IBV.IBV_WC_REM_OP_ERR => FabricStatus.RouteDown,
         IBV.IBV_WC_FATAL_ERR or PortDown => FabricStatus.NicDown,
         IBV.IBV_WC_WR_FLUSH_ERR => FabricStatus.Flushed,
-        NoAnswer or Reset or Replaced or Fenced or TooManyPeers or NoPath => FabricStatus.RouteDown,
+        NoAnswer or Reset or Replaced or Fenced or TooManyPeers or NoPath or Unrevoked => FabricStatus.RouteDown,
         _ => FabricStatus.ProviderError,
     };
 
@@ -55,6 +58,7 @@ internal static unsafe class VerbsErrors
         TooManyPeers => "no connection left",
         PortDown => "port not active",
         NoPath => "no path to the address",
+        Unrevoked => "no answer to the end of a region",
         _ => Marshal.PtrToStringUTF8((nint)Imports.ibv_wc_status_str(code)) ?? "unknown status",
     };
 
@@ -78,6 +82,7 @@ internal static unsafe class VerbsErrors
         TooManyPeers => "close some peers or raise VerbsOptions.MaxPeers; each takes receive buffers.",
         PortDown => "the local port has no link; look at `rdma link` and `ip link`.",
         NoPath => "the local port has no route to the address; both ends need the same link layer and GID family (`show_gids`, `rdma link`, `ip route get`).",
+        Unrevoked => "the peer did not say within 2 s that it writes no more to a region that was unregistered or renewed here: its engine does not poll, or its process is stopped.",
         FirstErrno + LibC.ENOMEM => "memory could not be pinned: raise the limit (`ulimit -l unlimited`, LimitMEMLOCK= in systemd), or free memory.",
         FirstErrno + LibC.EOPNOTSUPP => "the device does not offer that.",
         FirstErrno + LibC.ETIMEDOUT => "the address did not resolve; look at `ip neigh` and `ping`.",

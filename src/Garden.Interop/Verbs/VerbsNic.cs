@@ -29,6 +29,9 @@ internal sealed unsafe class VerbsNic : IDisposable
 
     public ibv_cq* Cq { get; private set; }
 
+    /// <summary>What the completion queue holds.</summary>
+    public int Completions { get; private set; }
+
     /// <summary>Receives without buffers, for immediates.</summary>
     public ibv_srq* Immediates { get; private set; }
 
@@ -134,6 +137,7 @@ internal sealed unsafe class VerbsNic : IDisposable
         ibv_cq* cq = Imports.ibv_create_cq(context, completions, null, channel, 0);
         VerbsErrors.Check(cq, $"ibv_create_cq ({completions} entries)", where);
         Cq = cq;
+        Completions = completions;
         Own(cq, &FreeCq, channelHandle);
         Immediates = CreateReceives(immediates, where);
         Messages = CreateReceives(messages, where);

@@ -1,9 +1,10 @@
 namespace Garden.Interop.Verbs;
 
 /// <summary>An open route: a remote NIC, and from its first use on the connection it goes over. Under the domain's lock.</summary>
-internal sealed class VerbsRoute(int index, RemoteNic nic)
+internal sealed class VerbsRoute(int number, RemoteNic nic)
 {
-    public int Index { get; } = index;
+    /// <summary>What the engine knows it by.</summary>
+    public int Number { get; } = number;
 
     public RemoteNic Nic { get; } = nic;
 

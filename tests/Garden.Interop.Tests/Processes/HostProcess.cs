@@ -30,6 +30,9 @@ internal sealed class HostProcess : IAsyncDisposable
     public static HostProcess Start(string role, string fabric, string place, TimeSpan layerTime) =>
         Start([role, fabric, place, $"{layerTime.TotalMilliseconds:0}"], []);
 
+    /// <summary>Starts a prefiller that stays before a layer of a request.</summary>
+    public static HostProcess StartHeldPrefiller(string fabric, string place, long request, int layer) => Start(["prefill", fabric, place, $"20,{request},{layer}"], []);
+
     /// <summary>Starts a rank of a weight update that goes on from a step.</summary>
     public static HostProcess StartRank(string role, string place, int rank, long step) => Start([role, "tcp", place, $"{rank},{step}"], []);
 

@@ -11,10 +11,10 @@ namespace Garden.Interop.Tests.Processes;
 /// <summary>KV streams between processes of which one is killed with SIGKILL.</summary>
 public abstract class ProcessTests(ITestOutputHelper output)
 {
-    internal static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+    internal static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
 
-    /// <summary>Three heartbeats, and what a machine with more processes than cores needs besides.</summary>
-    private TimeSpan Noticed => (3 * HostEngines.HeartbeatOf(Fabric)) + TimeSpan.FromSeconds(10);
+    /// <summary>How soon a killed peer is noticed: three heartbeats, and what a machine with more processes than cores needs besides.</summary>
+    protected virtual TimeSpan Noticed => (3 * HostEngines.HeartbeatOf(Fabric)) + TimeSpan.FromSeconds(10);
 
     private int KillPoints => int.Parse(Environment.GetEnvironmentVariable("GARDEN_KILL_POINTS") ?? $"{DefaultKillPoints}", CultureInfo.InvariantCulture);
 
@@ -23,8 +23,8 @@ public abstract class ProcessTests(ITestOutputHelper output)
     /// <summary>Fewer where a process takes long to start.</summary>
     protected virtual int DefaultKillPoints => 20;
 
-    /// <summary>How long a layer takes where a process is killed in the middle of a request; longer where news of it travels slowly.</summary>
-    protected virtual TimeSpan LayerTime => TimeSpan.FromMilliseconds(20);
+    /// <summary>Within so long from its start a process is killed at random.</summary>
+    protected virtual TimeSpan KillWindow => TimeSpan.FromMilliseconds(300);
 
     /// <summary>Skips the test when the fabric is not here.</summary>
     protected virtual void RequireFabric() => Backends.Require(Fabric, LibfabricLibrary.IsPresent, LibfabricLibrary.InstallLine);
@@ -34,8 +34,10 @@ public abstract class ProcessTests(ITestOutputHelper output)
     {
         await using TransferEngine engine = Open();
         await using var decode = new DecodeHost(engine, 8 * HostPages.PagesPerRequest);
-        await using HostProcess first = HostProcess.Start("prefill", Fabric, Place("first"), LayerTime);
-        Peer peer = await ConnectAsync(engine, "first");
+        await using TransferEngine otherEngine = Open();
+        await using var otherPrefill = new PrefillHost(otherEngine, TimeSpan.Zero);
+        await using HostProcess first = HostProcess.StartHeldPrefiller(Fabric, Place("first"), 2, 4);
+        Peer peer = await ConnectAsync(engine, "first"), other = await engine.ConnectAsync(otherEngine.Address, Limit);
         using KvPageLease held = await decode.RequestAsync(peer, 1).WaitAsync(Limit);
         Task<KvPageLease> running = decode.RequestAsync(peer, 2);
         await first.LineAsync("request 2 layer 4");
@@ -49,6 +51,9 @@ public abstract class ProcessTests(ITestOutputHelper output)
         Assert.Equal(HostPages.PagesPerRequest, decode.LeakedPages);
         Assert.Equal(HostPages.PagesPerRequest, decode.Pages.LeakedPages);
         Assert.Equal(6 * HostPages.PagesPerRequest, decode.Pages.FreePages);
+        // Nobody else is touched.
+        (await decode.RequestAsync(other, 7).WaitAsync(Limit)).Dispose();
+        Assert.Equal(PeerState.Ready, other.State);
 
         await using HostProcess second = HostProcess.Start("prefill", Fabric, Place("second"), TimeSpan.Zero);
         Peer next = await ConnectAsync(engine, "second");
@@ -62,26 +67,30 @@ public abstract class ProcessTests(ITestOutputHelper output)
     public async Task H2_the_prefiller_names_a_killed_decoder_gets_its_pages_back_and_serves_the_next_one()
     {
         await using TransferEngine engine = Open();
-        await using var prefill = new PrefillHost(engine, LayerTime);
+        await using var prefill = new PrefillHost(engine, TimeSpan.FromMilliseconds(5));
+        await using TransferEngine otherEngine = Open();
+        await using var other = new DecodeHost(otherEngine, 2 * HostPages.PagesPerRequest);
+        Peer path = await otherEngine.ConnectAsync(engine.Address, Limit);
+        (await other.RequestAsync(path, 1000).WaitAsync(Limit)).Dispose();
         var failed = new TaskCompletionSource<PeerFailedException>();
         using IDisposable registration = engine.OnPeerFailed((_, failure) => failed.TrySetResult(failure));
         await using IAsyncDisposable published = await Rendezvous.PublishAsync(Place("prefill"), engine.Address.ToString());
+        TaskCompletionSource reached = new(TaskCreationOptions.RunContinuationsAsynchronously), goOn = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        prefill.BeforeLayer = (_, layer) => layer == 4 && reached.TrySetResult() ? goOn.Task : Task.CompletedTask;
         await using HostProcess first = HostProcess.Start("decode", Fabric, Place("prefill"), TimeSpan.Zero);
         string address = (await first.LineAsync("at "))[3..];
-        var layer = new TaskCompletionSource();
-        prefill.LayerBegins += (_, number) =>
-        {
-            if (number == 4)
-                layer.TrySetResult();
-        };
-        await layer.Task.WaitAsync(Limit);
+        await reached.Task.WaitAsync(Limit);
         await first.KillAsync();
         long killed = Stopwatch.GetTimestamp();
+        // What is written from now on goes to nobody.
+        goOn.SetResult();
 
         PeerFailedException failure = await failed.Task.WaitAsync(Noticed);
         output.WriteLine($"{Fabric}: noticed after {Stopwatch.GetElapsedTime(killed).TotalMilliseconds:0} ms, heartbeat {HostEngines.HeartbeatOf(Fabric).TotalMilliseconds} ms: {failure.Message}");
         Assert.Equal(NetAddress.Parse(address), failure.Address);
         await UntilAsync(() => prefill.IsIdle, "the source pages of the dead decoder's job");
+        (await other.RequestAsync(path, 1001).WaitAsync(Limit)).Dispose();
+        Assert.Equal(PeerState.Ready, path.State);
 
         await using HostProcess second = HostProcess.Start("decode", Fabric, Place("prefill"), TimeSpan.Zero);
         await second.LineAsync("served 1");
@@ -102,7 +111,7 @@ public abstract class ProcessTests(ITestOutputHelper output)
         for (int point = 0; point < points; point++)
         {
             // The moment of the fault, from before the first request to behind the last layer.
-            TimeSpan moment = TimeSpan.FromMilliseconds(random.NextDouble() * 300);
+            TimeSpan moment = random.NextDouble() * KillWindow;
             if (point % 2 == 0)
             {
                 await using HostProcess prefiller = HostProcess.Start("prefill", Fabric, Place($"{point}"), TimeSpan.FromMilliseconds(3));

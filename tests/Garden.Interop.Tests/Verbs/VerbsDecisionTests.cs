@@ -169,13 +169,17 @@ public sealed class VerbsDecisionTests
     }
 
     [Fact]
-    public void RetiredKeysAreRememberedLongerThanPeersRememberThem()
+    public void TheLastKeysAreRemembered()
     {
-        var keys = new RetiredKeys();
-        for (uint key = 1; key <= 3 * RetiredKeys.RememberedByPeers; key++)
+        var keys = new RecentKeys(100);
+        for (ulong key = 1; key <= 300; key++)
+        {
             keys.Add(key);
-        for (uint back = 0; back <= RetiredKeys.RememberedByPeers; back++)
-            Assert.True(keys.Contains((uint)(3 * RetiredKeys.RememberedByPeers) - back));
-        Assert.False(keys.Contains(1));
+            keys.Add(key);
+        }
+
+        for (ulong key = 201; key <= 300; key++)
+            Assert.True(keys.Contains(key));
+        Assert.False(keys.Contains(200));
     }
 }

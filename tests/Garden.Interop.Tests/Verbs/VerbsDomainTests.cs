@@ -238,7 +238,7 @@ public sealed class VerbsDomainTests
 
     private static unsafe nint Start(NativeBuffer buffer) => (nint)buffer.Pointer;
 
-    private static (FabricEndpoint A, FabricEndpoint B, int Route) Pair(VerbsHarness harness)
+    internal static (FabricEndpoint A, FabricEndpoint B, int Route) Pair(VerbsHarness harness)
     {
         FabricEndpoint a = harness.Open("a")[0], b = harness.Open("b")[0];
         return (a, b, a.Domain.OpenRoute(b.Domain.Address));
@@ -246,7 +246,7 @@ public sealed class VerbsDomainTests
 
     private static void Fill(FabricEndpoint end, int seed) => new Random(seed).NextBytes(end.Buffer.Span(0, (int)end.Buffer.Length));
 
-    private static void Both(FabricEndpoint a, FabricEndpoint b)
+    internal static void Both(FabricEndpoint a, FabricEndpoint b)
     {
         a.Step();
         b.Step();

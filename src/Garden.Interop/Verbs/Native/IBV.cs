@@ -54,6 +54,7 @@ internal static class IBV
     public const int IBV_WC_REM_ABORT_ERR = 16;
     public const int IBV_WC_FATAL_ERR = 19;
 
+    public const int IBV_WC_RECV = 128;
     public const int IBV_WC_RECV_RDMA_WITH_IMM = 129;
 
     public const int IBV_EVENT_CQ_ERR = 0;
