@@ -153,7 +153,8 @@ internal sealed unsafe partial class NvlinkDomain
         }
         catch (CudaException exception)
         {
-            Fail(exception.Code);
+            if (!exception.IsOfCapture)
+                Fail(exception.Code);
         }
     }
 
