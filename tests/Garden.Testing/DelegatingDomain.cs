@@ -18,7 +18,7 @@ public abstract class DelegatingDomain(IFabricDomain inner) : IFabricDomain
     public RegionKeys Register(nint address, long length, MemoryKind kind) => inner.Register(address, length, kind);
 
     /// <inheritdoc/>
-    public void Unregister(RegionKeys keys) => inner.Unregister(keys);
+    public virtual void Unregister(RegionKeys keys) => inner.Unregister(keys);
 
     /// <inheritdoc/>
     public int OpenRoute(string remoteAddress) => inner.OpenRoute(remoteAddress);

@@ -88,20 +88,41 @@ internal sealed class GpuPrefill<TLayout, TTransfer> : IAsyncDisposable
     {
         await _prefiller.DisposeAsync();
         await Task.WhenAll(_finishing);
-        _stream.Synchronize();
-        _model.Dispose();
-        _progress.Dispose();
-        _watcher.Dispose();
-        _stream.Dispose();
-        _compute.Dispose();
-        _computeTail.Dispose();
-        await _tailRegistration.DisposeAsync();
-        _tails.Dispose();
-        await _pool.DisposeAsync();
+        try
+        {
+            _stream.Synchronize();
+        }
+        finally
+        {
+            // Also when the device has failed: nothing runs on it any more.
+            _model.Dispose();
+            _progress.Dispose();
+            _watcher.Dispose();
+            _stream.Dispose();
+            _compute.Dispose();
+            _computeTail.Dispose();
+            await _tailRegistration.DisposeAsync();
+            _tails.Dispose();
+            await _pool.DisposeAsync();
+        }
     }
 
     /// <summary>Worker: the device has done layers up to the value. Allocates nothing.</summary>
     private ulong OnProgress(ulong handled, ulong reached)
+    {
+        try
+        {
+            return Send(handled, reached);
+        }
+        catch (Exception exception)
+        {
+            // Who waits for the layers is told at once.
+            _computed.TrySetException(exception);
+            throw;
+        }
+    }
+
+    private ulong Send(ulong handled, ulong reached)
     {
         KvPrefillJob<TTransfer> job = Volatile.Read(ref _job)!;
         int layer = (int)(reached - _before) - 1;

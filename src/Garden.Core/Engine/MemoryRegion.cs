@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 using Garden.Fabric;
 
 namespace Garden;
@@ -8,14 +10,23 @@ public sealed class MemoryRegion : IAsyncDisposable
     private readonly TransferEngine _engine;
     private readonly Worker _worker;
     private readonly SemaphoreSlim _gate = new(1);
+
+    /// <summary>By NIC: true when its key is revoked for sure.</summary>
+    private readonly bool[] _isRevoked;
     private RegionKeys[] _keys;
+
+    /// <summary>Only held: its finalizer would free the memory.</summary>
+    private object? _owner;
+    private Task? _revocation;
     private bool _unregistered;
     private int _revoked;
 
-    internal MemoryRegion(TransferEngine engine, Worker worker, nint address, long length, MemoryKind kind)
+    internal MemoryRegion(TransferEngine engine, Worker worker, nint address, long length, MemoryKind kind, object? owner)
     {
         _engine = engine;
         _worker = worker;
+        _owner = owner;
+        _isRevoked = new bool[worker.Nics.Count];
         Address = address;
         Length = length;
         Kind = kind;
@@ -71,18 +82,20 @@ public sealed class MemoryRegion : IAsyncDisposable
     /// Registers the memory again under new keys: descriptors exported before are refused from then on, and this engine's
     /// handles to it are stale. Running transfers from the region are drained first.
     /// </summary>
-    /// <exception cref="TimeoutException">Transfers from the region did not drain in time; the region stays as it was.</exception>
+    /// <exception cref="TimeoutException">As for <see cref="UnregisterAsync"/>.</exception>
+    /// <exception cref="FabricException">As for <see cref="UnregisterAsync"/>, or a NIC could not register the memory again: then the region is gone.</exception>
     public async ValueTask RenewAsync(TimeSpan deadline, CancellationToken cancellationToken = default)
     {
         await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             ObjectDisposedException.ThrowIf(_unregistered, this);
-            await DrainAsync(deadline, cancellationToken).ConfigureAwait(false);
-            Revoke();
+            await RevokeAsync(deadline, cancellationToken).ConfigureAwait(false);
             try
             {
                 _keys = Register();
+                Array.Clear(_isRevoked);
+                _revocation = null;
                 _revoked = 0;
                 Generation++;
                 Handle = AddRow();
@@ -90,11 +103,9 @@ public sealed class MemoryRegion : IAsyncDisposable
             catch
             {
                 // Neither the old keys nor new ones: the region is gone.
-                _unregistered = true;
-                _engine.Forget(this);
+                End();
                 throw;
             }
-
         }
         finally
         {
@@ -104,9 +115,10 @@ public sealed class MemoryRegion : IAsyncDisposable
 
     /// <summary>
     /// Ends the registration: new transfers from the region are refused at once, running ones are drained, then no peer's write
-    /// lands in it any more and the memory may be freed.
+    /// lands in it any more and the memory may be freed. When it throws the memory must stay; calling again goes on.
     /// </summary>
-    /// <exception cref="TimeoutException">Transfers from the region did not drain in time; the region stays registered.</exception>
+    /// <exception cref="TimeoutException">Transfers from the region did not drain in time, and it stays registered; or they did and it is revoked, but writes of peers did not end in time. The message says which.</exception>
+    /// <exception cref="FabricException">The region is revoked, but a NIC could not show that no write lands in it any more.</exception>
     public async ValueTask UnregisterAsync(TimeSpan deadline, CancellationToken cancellationToken = default)
     {
         await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -114,10 +126,8 @@ public sealed class MemoryRegion : IAsyncDisposable
         {
             if (_unregistered)
                 return;
-            await DrainAsync(deadline, cancellationToken).ConfigureAwait(false);
-            Revoke();
-            _unregistered = true;
-            _engine.Forget(this);
+            await RevokeAsync(deadline, cancellationToken).ConfigureAwait(false);
+            End();
         }
         finally
         {
@@ -133,18 +143,72 @@ public sealed class MemoryRegion : IAsyncDisposable
     {
         // The gate is not waited for: an Unregister that has it is ending with the worker, and what is revoked is revoked once.
         _unregistered = true;
-        Revoke();
+        if (TryBeginRevocation())
+            Revoke();
     }
 
-    private ValueTask DrainAsync(TimeSpan deadline, CancellationToken cancellationToken) => _worker.QuiesceAsync(Handle, deadline, cancellationToken);
+    /// <summary>Drains and revokes, or goes on with a revocation that did not end in time or failed.</summary>
+    private async ValueTask RevokeAsync(TimeSpan deadline, CancellationToken cancellationToken)
+    {
+        long started = Stopwatch.GetTimestamp();
+        if (_revocation is null)
+        {
+            await _worker.QuiesceAsync(Handle, deadline, cancellationToken).ConfigureAwait(false);
+            if (!TryBeginRevocation())
+                return;
+        }
 
-    private void Revoke()
+        // Fabrics may have to wait for writers: not on the caller's thread, and not longer than the caller.
+        if (_revocation is not { IsFaulted: false })
+            _revocation = Task.Run(Revoke, CancellationToken.None);
+        TimeSpan left = deadline == Timeout.InfiniteTimeSpan ? deadline : deadline - Stopwatch.GetElapsedTime(started);
+        if (left < TimeSpan.Zero && deadline >= TimeSpan.Zero)
+            left = TimeSpan.Zero;
+        try
+        {
+            await _revocation.WaitAsync(left, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException) when (!_revocation.IsCompleted)
+        {
+            throw new TimeoutException($"Writes of peers to the region did not end within {deadline.TotalSeconds:0.###} s. It is revoked, but its memory must stay: unregister it again to wait longer.");
+        }
+    }
+
+    private bool TryBeginRevocation()
     {
         if (Interlocked.Exchange(ref _revoked, 1) != 0)
-            return;
+            return false;
         _engine.Regions.Remove(Handle);
+        return true;
+    }
+
+    /// <summary>Revokes the keys of all NICs, also when that of one fails: none is left that peers could write by.</summary>
+    private void Revoke()
+    {
+        ExceptionDispatchInfo? failure = null;
         for (int i = 0; i < _keys.Length; i++)
-            _worker.Nics[i].Domain.Unregister(_keys[i]);
+        {
+            if (_isRevoked[i])
+                continue;
+            try
+            {
+                _worker.Nics[i].Domain.Unregister(_keys[i]);
+                _isRevoked[i] = true;
+            }
+            catch (Exception exception)
+            {
+                failure ??= ExceptionDispatchInfo.Capture(exception);
+            }
+        }
+
+        failure?.Throw();
+    }
+
+    private void End()
+    {
+        _unregistered = true;
+        _owner = null;
+        _engine.Forget(this);
     }
 
     private RegionKeys[] Register()

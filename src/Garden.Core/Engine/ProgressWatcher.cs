@@ -51,23 +51,32 @@ public sealed unsafe class ProgressWatcher : IDisposable
     }
 
     /// <summary>Tells the worker to look at <see cref="Address"/> on every turn, without a signal; it does not park meanwhile.</summary>
+    /// <exception cref="ObjectDisposedException">It was disposed. Disarming is possible also then.</exception>
     public void ArmForDevice(bool armed = true)
     {
-        ObjectDisposedException.ThrowIf(Disposed, this);
-        if (ArmedForDevice != armed)
-        {
-            ArmedForDevice = armed;
+        ObjectDisposedException.ThrowIf(Disposed && armed, this);
+        if (ArmedForDevice == armed)
+            return;
+        ArmedForDevice = armed;
+        if (Disposed)
+            _set.Free(Index);
+        else
             _set.Arm(armed ? 1 : -1);
-        }
     }
 
-    /// <summary>Ends the watcher. The handler may still be running on the worker when this returns; it is not called again.</summary>
+    /// <summary>
+    /// Ends the watcher. The handler may still be running on the worker when this returns; it is not called again. While it is armed
+    /// for a device, which may store to <see cref="Address"/> at any time, no other watcher gets that address: disarm it when the device is done.
+    /// </summary>
     public void Dispose()
     {
         if (Disposed)
             return;
-        ArmForDevice(false);
         Disposed = true;
-        _set.Remove(this);
+        _set.Remove(Index);
+        if (ArmedForDevice)
+            _set.Arm(-1);
+        else
+            _set.Free(Index);
     }
 }

@@ -103,23 +103,28 @@ public sealed partial class TransferEngine : IAsyncDisposable
         Volatile.Read(ref _droppedMessages),
         Regions.Count);
 
-    /// <summary>Registers native memory with all NICs of a device.</summary>
+    /// <summary>Registers native memory with all NICs of a device. The buffer is not collected while it is registered, also when nobody else refers to it.</summary>
     /// <exception cref="FabricException">A NIC could not register it.</exception>
     public unsafe MemoryRegion Register(NativeBuffer buffer, int device = 0)
     {
         ArgumentNullException.ThrowIfNull(buffer);
-        return Register((nint)buffer.Pointer, buffer.Length, MemoryKind.Host, device);
+        return Register((nint)buffer.Pointer, buffer.Length, MemoryKind.Host, device, buffer);
     }
 
     /// <summary>Registers memory that the caller keeps alive and in place until the region is unregistered.</summary>
+    /// <param name="address">The first byte.</param>
+    /// <param name="length">Length in bytes.</param>
+    /// <param name="kind">Where the memory lives.</param>
+    /// <param name="device">The device whose NICs use it.</param>
+    /// <param name="owner">What frees the memory when it is collected: it is kept alive until the region is unregistered.</param>
     /// <exception cref="ArgumentOutOfRangeException">The address is 0 or the length is not positive.</exception>
     /// <exception cref="FabricException">A NIC could not register it.</exception>
-    public MemoryRegion Register(nint address, long length, MemoryKind kind = MemoryKind.Host, int device = 0)
+    public MemoryRegion Register(nint address, long length, MemoryKind kind = MemoryKind.Host, int device = 0, object? owner = null)
     {
         ThrowIfUnusable();
         ArgumentOutOfRangeException.ThrowIfZero(address);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(length);
-        var region = new MemoryRegion(this, WorkerOf(device), address, length, kind);
+        var region = new MemoryRegion(this, WorkerOf(device), address, length, kind, owner);
         _memoryRegions[region] = true;
         return region;
     }

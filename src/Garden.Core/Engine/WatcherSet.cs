@@ -54,13 +54,18 @@ internal sealed unsafe class WatcherSet
         }
     }
 
-    public void Remove(ProgressWatcher watcher)
+    /// <summary>Calls its handler no more.</summary>
+    public void Remove(int index)
     {
         lock (_lock)
-        {
-            _watchers[watcher.Index] = null;
-            _free.Enqueue(watcher.Index);
-        }
+            _watchers[index] = null;
+    }
+
+    /// <summary>Nobody stores to the value of a watcher that was removed: another one may have it.</summary>
+    public void Free(int index)
+    {
+        lock (_lock)
+            _free.Enqueue(index);
     }
 
     public void Signal()

@@ -25,6 +25,7 @@ public interface IFabricDomain : IDisposable
     RegionKeys Register(nint address, long length, MemoryKind kind);
 
     /// <summary>Ends a registration. When it returns, no peer's write lands in the memory any more; late ones fail with <see cref="FabricStatus.RemoteAccess"/>.</summary>
+    /// <exception cref="FabricException">That could not be shown: the memory must stay as it is. Calling again tries again.</exception>
     void Unregister(RegionKeys keys);
 
     /// <summary>Makes a remote NIC addressable. Cheap and local: nothing is exchanged, and a peer that is not there shows in the first operation.</summary>

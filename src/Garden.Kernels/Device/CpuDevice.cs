@@ -88,7 +88,7 @@ public sealed class CpuDevice : KernelDevice
     public override DeviceBuffer ImportMemory(IpcMemoryHandle handle, int elementBytes = 1)
     {
         ArgumentNullException.ThrowIfNull(handle);
-        return handle.ProcessId == Environment.ProcessId && handle.ProcessStart == ProcessIdentity.StartOf(handle.ProcessId)
+        return handle.ProcessId == Environment.ProcessId && handle.ProcessStart == ProcessIdentity.OwnStart
             ? WrapMemory((nint)handle.Address, handle.Length, elementBytes)
             : MapMemory(handle, elementBytes);
     }

@@ -42,9 +42,15 @@ internal sealed class CudaContext : SafeHandle
     protected override bool ReleaseHandle() => !_retained || LibCuda.cuDevicePrimaryCtxRelease(Device) == CUresult.CUDA_SUCCESS;
 
     /// <summary>A stretch of code that runs in the context.</summary>
+    /// <remarks>
+    /// By default a thread's calls that allocate, free, pin, load or query fail while any thread captures in global mode, as PyTorch
+    /// does, and break its capture. Garden's calls are never part of somebody else's capture, so the thread's mode is relaxed meanwhile;
+    /// what is captured on streams of this thread is the same in every mode.
+    /// </remarks>
     public readonly ref struct Scope
     {
         private readonly CudaContext _context;
+        private readonly int _mode;
 
         public Scope(CudaContext context)
         {
@@ -57,11 +63,22 @@ internal sealed class CudaContext : SafeHandle
                 context.DangerousRelease();
                 LibCuda.Check(result, nameof(LibCuda.cuCtxPushCurrent));
             }
+
+            _mode = LibCuda.CU_STREAM_CAPTURE_MODE_RELAXED;
+            result = LibCuda.cuThreadExchangeStreamCaptureMode(ref _mode);
+            if (result != CUresult.CUDA_SUCCESS)
+            {
+                _ = LibCuda.cuCtxPopCurrent(out _);
+                context.DangerousRelease();
+                LibCuda.Check(result, nameof(LibCuda.cuThreadExchangeStreamCaptureMode));
+            }
         }
 
         public void Dispose()
         {
             // Nothing to do about a failure: the driver has shut down, and then nothing is current anyway.
+            int mode = _mode;
+            _ = LibCuda.cuThreadExchangeStreamCaptureMode(ref mode);
             _ = LibCuda.cuCtxPopCurrent(out _);
             _context.DangerousRelease();
         }

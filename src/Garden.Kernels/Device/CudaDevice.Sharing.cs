@@ -19,7 +19,7 @@ public sealed partial class CudaDevice
         return new IpcMemoryHandle
         {
             ProcessId = Environment.ProcessId,
-            ProcessStart = ProcessIdentity.StartOf(Environment.ProcessId) ?? 0,
+            ProcessStart = ProcessIdentity.OwnStart,
             AllocationId = allocation,
             Offset = buffer.Address - start,
             Length = buffer.Length,

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Garden.Kernels.Compilation;
 using Garden.Kernels.Native;
 
@@ -8,6 +9,9 @@ public sealed partial class CudaDevice : KernelDevice
 {
     private const int OldestMajor = 7;
     private readonly CudaStream _defaultStream;
+
+    /// <summary>Devices whose memory was made reachable, by their contexts.</summary>
+    private readonly ConditionalWeakTable<CudaContext, object?> _peers = [];
     private bool _disposed;
 
     internal CudaDevice(CudaContext context)
@@ -96,7 +100,7 @@ public sealed partial class CudaDevice : KernelDevice
     public bool CanReach(CudaDevice other)
     {
         ArgumentNullException.ThrowIfNull(other);
-        if (other.Number == Number)
+        if (other.Number == Number || _peers.TryGetValue(other.Context, out _))
             return true;
         LibCuda.Check(LibCuda.cuDeviceCanAccessPeer(out int can, Number, other.Number));
         return can != 0;
@@ -107,7 +111,10 @@ public sealed partial class CudaDevice : KernelDevice
     public void EnablePeer(CudaDevice other)
     {
         ArgumentNullException.ThrowIfNull(other);
+        if (_peers.TryGetValue(other.Context, out _))
+            return;
         EnablePeer(other.Number, other.Context.DangerousGetHandle());
+        _peers.AddOrUpdate(other.Context, null);
     }
 
     /// <inheritdoc/>

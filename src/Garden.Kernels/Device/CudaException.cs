@@ -27,6 +27,9 @@ public sealed class CudaException : GardenException
     /// <summary>True when the device had not enough memory.</summary>
     public bool IsOutOfMemory => Code == (int)CUresult.CUDA_ERROR_OUT_OF_MEMORY;
 
+    /// <summary>True when a call came at the wrong time of a stream's capture, which says nothing about the device.</summary>
+    internal bool IsOfCapture => Code is (int)CUresult.CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED or (int)CUresult.CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
+
     /// <summary>Name, meaning and advice of a code.</summary>
     internal static unsafe string Describe(CUresult result)
     {
@@ -59,6 +62,7 @@ public sealed class CudaException : GardenException
         CUresult.CUDA_ERROR_NOT_INITIALIZED or CUresult.CUDA_ERROR_DEINITIALIZED => "The driver has shut down; dispose devices before the process ends.",
         CUresult.CUDA_ERROR_INVALID_CONTEXT => "The pointer, stream or event belongs to another context; attach to that one with KernelDevice.AttachCuda.",
         CUresult.CUDA_ERROR_MAP_FAILED => "The exporting process may have ended, or its GPU is not visible here.",
+        CUresult.CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED or CUresult.CUDA_ERROR_STREAM_CAPTURE_INVALIDATED => "The stream is being captured, or its capture was broken by such a call; end the capture first.",
         _ => "An error of a kernel shows in a later call: run with CUDA_LAUNCH_BLOCKING=1 or compute-sanitizer to find it.",
     };
 }

@@ -10,7 +10,7 @@ internal sealed unsafe class CudaHandle : SafeHandle
     private readonly delegate*<nint, CUresult> _release;
 
     private CudaHandle(CudaContext context, nint value, delegate*<nint, CUresult> release)
-        : base(0, ownsHandle: release is not null)
+        : base(0, ownsHandle: true)
     {
         bool held = false;
         context.DangerousAddRef(ref held);
@@ -45,7 +45,9 @@ internal sealed unsafe class CudaHandle : SafeHandle
             if (_release is null)
                 return true;
             using CudaContext.Scope scope = _context.Enter();
-            return _release(handle) == CUresult.CUDA_SUCCESS;
+            CUresult result = _release(handle);
+            KernelMetrics.CountRelease(result);
+            return result == CUresult.CUDA_SUCCESS;
         }
         catch (CudaException)
         {

@@ -4,47 +4,45 @@ namespace Garden.Kernels;
 
 /// <summary>Existing host memory that is pinned and mapped while the mapping lives.</summary>
 /// <remarks>
-/// The driver pins whole pages and each only once, for all contexts. So pins are counted per page here: two mappings that share
-/// a page share its pin, and the last one that goes unpins it.
+/// Mappings that overlap or share a page share its pin (see <see cref="HostPins"/>). Memory that somebody else in this process has
+/// pinned, a server's pool say, is used as it is: it is theirs to unpin, and they must not before the mapping is disposed.
 /// </remarks>
 internal sealed class CudaHostMapping : MappedBuffer
 {
     private static readonly Lock s_lock = new();
-    private static readonly Dictionary<nint, Pin> s_pins = [];
-    private readonly List<nint> _pages;
+    private static readonly HostPins s_pins = new(new Driver());
+    private readonly List<HostPin> _pins;
     private readonly CudaContext _context;
 
-    private CudaHostMapping(CudaContext context, List<nint> pages, nint host, nint device, long length)
+    private CudaHostMapping(CudaContext context, List<HostPin> pins, nint host, nint device, long length)
         : base(host, device, length)
     {
         _context = context;
-        _pages = pages;
+        _pins = pins;
     }
 
     public static CudaHostMapping Create(CudaDevice device, nint address, long bytes)
     {
         ArgumentOutOfRangeException.ThrowIfZero(address);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bytes);
-        nint pageBytes = Environment.SystemPageSize;
-        var pages = new List<nint>();
         using CudaContext.Scope scope = device.Context.Enter();
         lock (s_lock)
         {
+            List<HostPin> pins = s_pins.Hold(address, (nint)bytes);
             try
             {
-                for (nint page = address / pageBytes * pageBytes; page < address + (nint)bytes; page += pageBytes)
-                {
-                    Add(page, pageBytes);
-                    pages.Add(page);
-                }
-
-                LibCuda.Check(LibCuda.cuMemHostGetDevicePointer(out nint mapped, pages[0], 0));
-                // With unified addressing pinned memory has one address on both sides, so pages pinned apart are still in a row.
-                return new CudaHostMapping(device.Context, pages, address, mapped + (address - pages[0]), bytes);
+                nint page = address / Environment.SystemPageSize * Environment.SystemPageSize;
+                LibCuda.Check(LibCuda.cuMemHostGetDevicePointer(out nint mapped, page, 0));
+                // With unified addressing pinned memory has one address on both sides, so what is pinned apart is still in a row.
+                var mapping = new CudaHostMapping(device.Context, pins, address, mapped + (address - page), bytes);
+                // The pins go in this context, which stays for it.
+                bool held = false;
+                device.Context.DangerousAddRef(ref held);
+                return mapping;
             }
             catch
             {
-                pages.ForEach(Remove);
+                s_pins.Release(pins);
                 throw;
             }
         }
@@ -52,39 +50,42 @@ internal sealed class CudaHostMapping : MappedBuffer
 
     private protected override void Free()
     {
-        using CudaContext.Scope scope = _context.Enter();
-        lock (s_lock)
-            _pages.ForEach(Remove);
+        try
+        {
+            using CudaContext.Scope scope = _context.Enter();
+            lock (s_lock)
+                s_pins.Release(_pins);
+        }
+        finally
+        {
+            _context.DangerousRelease();
+        }
     }
 
-    private static void Add(nint page, nint pageBytes)
+    private sealed class Driver : IHostPinner
     {
-        if (s_pins.TryGetValue(page, out Pin? pin))
+        public nint PageBytes => Environment.SystemPageSize;
+
+        public bool TryPin(nint start, nint bytes)
         {
-            pin.Count++;
-            return;
+            CUresult result = LibCuda.cuMemHostRegister(start, (nuint)bytes, LibCuda.CU_MEMHOSTREGISTER_PORTABLE | LibCuda.CU_MEMHOSTREGISTER_DEVICEMAP);
+            if (result == CUresult.CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED)
+                return false;
+            LibCuda.Check(result, nameof(LibCuda.cuMemHostRegister));
+            return true;
         }
 
-        CUresult result = LibCuda.cuMemHostRegister(page, (nuint)pageBytes, LibCuda.CU_MEMHOSTREGISTER_PORTABLE | LibCuda.CU_MEMHOSTREGISTER_DEVICEMAP);
-        // Somebody else in this process has pinned the page (a server's pinned pool, say): theirs to unpin, ours to use meanwhile.
-        bool foreign = result == CUresult.CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED;
-        if (!foreign)
-            LibCuda.Check(result, nameof(LibCuda.cuMemHostRegister));
-        s_pins.Add(page, new Pin(foreign) { Count = 1 });
-    }
+        public void Unpin(nint start) => KernelMetrics.CountRelease(LibCuda.cuMemHostUnregister(start));
 
-    private static void Remove(nint page)
-    {
-        Pin pin = s_pins[page];
-        if (--pin.Count != 0)
-            return;
-        s_pins.Remove(page);
-        if (!pin.Foreign)
-            _ = LibCuda.cuMemHostUnregister(page);
-    }
-
-    private sealed record Pin(bool Foreign)
-    {
-        public int Count { get; set; }
+        public unsafe nint EndOfPinned(nint page)
+        {
+            nint start = 0, bytes = 0;
+            // Safe: the attributes are a pointer and a size.
+            return LibCuda.cuPointerGetAttribute(&start, CUpointer_attribute.CU_POINTER_ATTRIBUTE_RANGE_START_ADDR, page) == CUresult.CUDA_SUCCESS
+                && LibCuda.cuPointerGetAttribute(&bytes, CUpointer_attribute.CU_POINTER_ATTRIBUTE_RANGE_SIZE, page) == CUresult.CUDA_SUCCESS
+                && start <= page && bytes > page - start
+                ? start + bytes
+                : page + PageBytes;
+        }
     }
 }

@@ -44,7 +44,7 @@ public abstract class DeviceBuffer : IDisposable
 
     /// <summary>
     /// Registers the memory with an engine's device. The buffer cannot be disposed while it is registered, so its memory cannot
-    /// be freed under a running transfer.
+    /// be freed under a running transfer; nor is it collected meanwhile, also when only the region is kept.
     /// </summary>
     /// <exception cref="FabricException">The fabric cannot reach this kind of memory; the message says which it can.</exception>
     public BufferRegistration RegisterWith(TransferEngine engine, int engineDevice = 0)
@@ -53,7 +53,7 @@ public abstract class DeviceBuffer : IDisposable
         Hold();
         try
         {
-            return new BufferRegistration(this, engine.Register(Address, Length, Device.MemoryKind, engineDevice));
+            return new BufferRegistration(this, engine.Register(Address, Length, Device.MemoryKind, engineDevice, this));
         }
         catch
         {

@@ -70,7 +70,10 @@ public abstract class KernelDevice : IDisposable
     /// <exception cref="CudaException">The memory could not be pinned.</exception>
     public abstract MappedBuffer AllocateMapped(long bytes);
 
-    /// <summary>Makes existing host memory reachable for kernels of this device until the mapping is disposed. Memory may be pinned by several devices and more than once.</summary>
+    /// <summary>
+    /// Makes existing host memory reachable for kernels of this device until the mapping is disposed. Memory may be pinned by several
+    /// devices and more than once; what somebody else has pinned with the driver must stay so until the mapping is disposed.
+    /// </summary>
     /// <exception cref="CudaException">The memory could not be pinned; the message says why.</exception>
     public abstract MappedBuffer MapHost(nint address, long bytes);
 
@@ -131,7 +134,7 @@ public abstract class KernelDevice : IDisposable
     /// <summary>Requires the process that exported a handle to be the one that made it.</summary>
     private protected static void RequireAlive(IpcMemoryHandle handle)
     {
-        ulong? start = ProcessIdentity.StartOf(handle.ProcessId);
+        ulong? start = handle.ProcessId == Environment.ProcessId ? ProcessIdentity.OwnStart : ProcessIdentity.StartOf(handle.ProcessId);
         if (start != handle.ProcessStart)
             throw new CudaException($"The process {handle.ProcessId} that exported {handle.Length} bytes of device memory {(start is null ? "has ended" : "has ended, and its id was given to another")}; ask its successor for a new handle.");
     }

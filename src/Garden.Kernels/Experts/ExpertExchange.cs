@@ -104,6 +104,9 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
             watcher.Dispose();
         foreach (MappedBuffer value in _mappedValues)
             value.Dispose();
+        // Only now: kernels have stored to the values until here.
+        foreach (ProgressWatcher watcher in _watchers)
+            watcher.ArmForDevice(false);
         foreach (ImmCounter? counter in _counters)
             counter?.OnCount(null);
         foreach (ExpertPeerLink? link in _links)

@@ -16,8 +16,7 @@ public readonly record struct KvDevicePool(DeviceBuffer Buffer, int Pages, long 
     {
         if (Buffer is null)
             throw new ArgumentException($"The {side} pool has no buffer.", side);
-        if (!ReferenceEquals(Buffer.Device, device) && !(Buffer.Device is CudaDevice other && device is CudaDevice own && own.CanReach(other)))
-            throw new ArgumentException($"The {side} pool is on {Buffer.Device.Name} and its kernel on {device.Name}; use kernels of the pool's device, or link the devices with EnablePeer.", side);
+        KvDeviceValidation.RequireReach(Buffer, device, side);
         KvDeviceValidation.RequireElements<TLayout>(Buffer, side);
         long needed = TLayout.PoolOrder == KvPoolOrder.LayerMajor ? endLayer * TLayout.BytesPerPage * Pages : TLayout.PoolBytes(Pages);
         if (Pages < 0 || Offset < 0 || Offset > Buffer.Length - needed)

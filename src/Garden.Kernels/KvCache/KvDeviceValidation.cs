@@ -15,6 +15,16 @@ internal static class KvDeviceValidation
             throw new PlanException($"The {side} buffer holds elements of {buffer.ElementBytes} bytes, but {typeof(TLayout).Name} has {TLayout.Element} elements of {TLayout.ElementBytes}; pass the right buffer, or declare it with elementBytes: {TLayout.ElementBytes}.");
     }
 
+    /// <summary>Requires kernels of a device to reach a buffer, and lets them where that takes a link between two GPUs.</summary>
+    public static void RequireReach(DeviceBuffer buffer, KernelDevice device, string side)
+    {
+        if (ReferenceEquals(buffer.Device, device))
+            return;
+        if (buffer.Device is not CudaDevice other || device is not CudaDevice own || !own.CanReach(other))
+            throw new ArgumentException($"The {side} buffer is on {buffer.Device.Name} and its kernel on {device.Name}, which does not reach it; use kernels of the buffer's device.", side);
+        own.EnablePeer(other);
+    }
+
     public static void RequireLayers(int first, int count, int layers)
     {
         if (first < 0 || count < 0 || first > layers - count)

@@ -104,6 +104,7 @@ public sealed class KvPageKernels<TLayout> : IDisposable
         KvDeviceValidation.RequireLayers(firstLayer, layerCount, TLayout.Layers);
         pool.Require<TLayout>(Device, nameof(pool), firstLayer + layerCount);
         KvDeviceValidation.RequirePages(pages, Device, nameof(pool), pool.Pages, KvDeviceValidation.PagesOf(tokens, TLayout.TokensPerPage));
+        KvDeviceValidation.RequireReach(contiguous, Device, side);
         KvDeviceValidation.RequireElements<TLayout>(contiguous, side);
         long needed = ContiguousBytes(tokens, layerCount);
         if (offset < 0 || offset > contiguous.Length - needed)

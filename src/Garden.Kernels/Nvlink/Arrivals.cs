@@ -83,7 +83,7 @@ internal sealed unsafe class Arrivals(OwnSegment segment) : IDisposable
             LinkRow* link = segment.LinkAt(i);
             ref View view = ref _views[i];
             if (view.IsKnown)
-                view.HasEnded = view.HasEnded || view.Process is { IsAlive: false };
+                Watch(ref view);
             else
                 FreeIfAbandoned(link);
         }
@@ -116,10 +116,22 @@ internal sealed unsafe class Arrivals(OwnSegment segment) : IDisposable
     {
         view.IsKnown = true;
         view.Writer = link->Writer;
-        if (view.Writer.Process == Environment.ProcessId)
+        Watch(ref view);
+    }
+
+    private static void Watch(ref View view)
+    {
+        if (view.HasEnded || view.Writer.Process == Environment.ProcessId)
             return;
-        view.Process = ProcessWatch.TryOpen(view.Writer.Process, view.Writer.Start);
-        view.HasEnded = view.Process is null;
+        try
+        {
+            view.Process ??= ProcessWatch.TryOpen(view.Writer.Process, view.Writer.Start);
+            view.HasEnded = view.Process is not { IsAlive: true };
+        }
+        catch (FabricException)
+        {
+            // No descriptor is left, say: that proves no end. Asked again with the next check.
+        }
     }
 
     private int TakeImmediates(LinkRow* link, ref View view, Span<FabricCompletion> completions)
@@ -224,8 +236,15 @@ internal sealed unsafe class Arrivals(OwnSegment segment) : IDisposable
     private static void FreeIfAbandoned(LinkRow* link)
     {
         long owner = Volatile.Read(ref link->Owner);
-        if (owner != 0 && Volatile.Read(ref link->State) == (int)LinkState.Free && ProcessIdentity.StartOf((int)(owner >> 1)) is null)
-            Interlocked.CompareExchange(ref link->Owner, 0, owner);
+        try
+        {
+            if (owner != 0 && Volatile.Read(ref link->State) == (int)LinkState.Free && ProcessIdentity.StartOf((int)(owner >> 1)) is null)
+                Interlocked.CompareExchange(ref link->Owner, 0, owner);
+        }
+        catch (FabricException)
+        {
+            // Not known to have died.
+        }
     }
 
     /// <summary>What the receiver knows of a link.</summary>

@@ -9,7 +9,7 @@ internal static unsafe class LinkDrain
     public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(10);
 
     /// <summary>Any thread. The caller has stored what later batches must see, with a full fence behind it.</summary>
-    /// <exception cref="FabricException">They did not end in time, so that the memory may not be used again.</exception>
+    /// <exception cref="FabricException">They did not end in time, or that cannot be seen, so that the memory may not be used again.</exception>
     public static void Await(LinkRow* link)
     {
         SharedMemoryName writer = link->Writer;
@@ -36,8 +36,9 @@ internal static unsafe class LinkDrain
         if (posted == 0)
             return true;
         SharedMemoryName writer = link->Writer;
-        using SharedMemory? segment = SharedMemory.Open(writer, Segment.Length);
+        // Both say "it is gone" only when it is, and throw when that cannot be seen.
         using ProcessWatch? process = writer.Process == Environment.ProcessId ? null : ProcessWatch.TryOpen(writer.Process, writer.Start);
+        using SharedMemory? segment = SharedMemory.Open(writer, Segment.Length);
         long started = Stopwatch.GetTimestamp();
         var spin = default(SpinWait);
         while (!IsDone(link, posted, segment, writer, process))

@@ -65,24 +65,42 @@ internal sealed unsafe class LocalRegions : IDisposable
         }
     }
 
+    /// <exception cref="FabricException">It was not shown that nobody uses the memory any more. Calling again waits again.</exception>
     public void Unregister(ulong key)
     {
         int index = (int)(key & Segment.IndexMask);
         ulong revocation;
         lock (_lock)
         {
-            if (_disposed || key == 0 || _entries[index].Key != key)
+            ref Entry entry = ref _entries[index];
+            if (_disposed || key == 0 || (entry.Key != key && entry.Revoked != key))
                 return;
-            Volatile.Write(ref _entries[index].Key, 0);
-            Volatile.Write(ref _segment.RowAt(index)->Key, 0);
-            revocation = Interlocked.Increment(ref _segment.Header->Revocations);
+            if (entry.Revoked == 0)
+            {
+                entry.Revoked = key;
+                Volatile.Write(ref entry.Key, 0);
+                Volatile.Write(ref _segment.RowAt(index)->Key, 0);
+                entry.Revocation = Interlocked.Increment(ref _segment.Header->Revocations);
+            }
+
+            revocation = entry.Revocation;
+            // The NIC may be disposed while this waits: what it looks at stays mapped.
+            _segment.Hold();
         }
 
-        AwaitOwnStream();
-        AwaitWriters(revocation);
+        try
+        {
+            AwaitOwnStream();
+            AwaitWriters(revocation);
+        }
+        finally
+        {
+            _segment.Release();
+        }
+
         lock (_lock)
         {
-            if (_disposed)
+            if (_disposed || _entries[index].Revoked != key)
                 return;
             _entries[index].Close();
             _entries[index] = default;
@@ -125,7 +143,7 @@ internal sealed unsafe class LocalRegions : IDisposable
     {
         var entry = new Entry { HostAddress = address, Address = address, Length = length };
         isShareable = false;
-        handle = new IpcMemoryHandle { ProcessId = Environment.ProcessId, ProcessStart = ProcessIdentity.StartOf(Environment.ProcessId) ?? 0, AllocationId = 0, Offset = 0, Length = length, Address = (ulong)address, Handle = new byte[64] };
+        handle = new IpcMemoryHandle { ProcessId = Environment.ProcessId, ProcessStart = ProcessIdentity.OwnStart, AllocationId = 0, Offset = 0, Length = length, Address = (ulong)address, Handle = new byte[64] };
         try
         {
             if (kind == MemoryKind.Host && _device.MemoryKind != MemoryKind.Host)
@@ -213,6 +231,12 @@ internal sealed unsafe class LocalRegions : IDisposable
     private struct Entry
     {
         public ulong Key;
+
+        /// <summary>The key that was taken away, while somebody may still be using the memory.</summary>
+        public ulong Revoked;
+
+        /// <summary>How many revocations there were with this one.</summary>
+        public ulong Revocation;
 
         /// <summary>The address it was registered by.</summary>
         public nint HostAddress;

@@ -142,7 +142,8 @@ internal sealed unsafe partial class NvlinkDomain
         }
         catch (CudaException exception)
         {
-            Fail(exception.Code);
+            if (!exception.IsOfCapture)
+                Fail(exception.Code);
         }
     }
 

@@ -13,6 +13,7 @@ internal sealed unsafe class NvlinkPeer : IDisposable
     private readonly SharedMemory? _memory;
     private readonly ProcessWatch? _process;
     private Region[] _regions = new Region[16];
+    private bool _hasRefusals;
     private int _opened;
     private ulong _acknowledged;
 
@@ -21,10 +22,9 @@ internal sealed unsafe class NvlinkPeer : IDisposable
         _device = device;
         _mapsOwnProcess = mapsOwnProcess;
         Name = name;
-        IsOwnProcess = name.Process == Environment.ProcessId && name.Start == ProcessIdentity.StartOf(name.Process);
+        IsOwnProcess = name.Process == Environment.ProcessId && name.Start == ProcessIdentity.OwnStart;
         Wake = WakeSocket.AddressOf(name);
-        _process = IsOwnProcess ? null : ProcessWatch.TryOpen(name.Process, name.Start);
-        if (!IsOwnProcess && _process is null)
+        if (!IsOwnProcess && (_process = TryWatch(name)) is null)
             return;
         _memory = TryOpen(name);
     }
@@ -83,6 +83,8 @@ internal sealed unsafe class NvlinkPeer : IDisposable
         if (key == 0 || ((index >= _regions.Length || _regions[index].Key != key) && !TryOpen(index, key, out code)) || Volatile.Read(ref RowAt(index)->Key) != key)
             return false;
         ref Region region = ref _regions[index];
+        if ((code = region.Refusal) != 0)
+            return false;
         range = new DeviceRange(region.Address, region.Base, region.Length, region.IsPinned);
         return true;
     }
@@ -121,8 +123,19 @@ internal sealed unsafe class NvlinkPeer : IDisposable
     /// <summary>True when the peer has revoked something since this NIC last let go.</summary>
     public bool HasRevoked => _memory is not null && Volatile.Read(ref Header->Revocations) != _acknowledged;
 
-    /// <summary>Looks whether the process still runs.</summary>
-    public void Check() => HasEnded = HasEnded || _process is { IsAlive: false };
+    /// <summary>Looks whether the process still runs, and lets what could not be opened be tried again.</summary>
+    public void Check()
+    {
+        HasEnded = HasEnded || _process is { IsAlive: false };
+        if (!_hasRefusals)
+            return;
+        _hasRefusals = false;
+        foreach (ref Region region in _regions.AsSpan())
+        {
+            if (region.Refusal != 0)
+                region = default;
+        }
+    }
 
     public void Dispose()
     {
@@ -145,6 +158,18 @@ internal sealed unsafe class NvlinkPeer : IDisposable
                 return memory;
             memory.Dispose();
             return null;
+        }
+        catch (FabricException)
+        {
+            return null;
+        }
+    }
+
+    private static ProcessWatch? TryWatch(SharedMemoryName name)
+    {
+        try
+        {
+            return ProcessWatch.TryOpen(name.Process, name.Start);
         }
         catch (FabricException)
         {
@@ -198,7 +223,12 @@ internal sealed unsafe class NvlinkPeer : IDisposable
         catch (Exception exception) when (exception is GardenException or ArgumentException)
         {
             Count(ref region, -1);
-            code = (exception as CudaException)?.Code ?? NotShareable;
+            // Not asked again for each write of a batch: the driver takes its time to refuse.
+            region.Refusal = (exception as CudaException)?.Code is { } driver and not 0 ? driver : NotShareable;
+            region.IsCounted = false;
+            _regions[index] = region;
+            _hasRefusals = true;
+            code = region.Refusal;
             return false;
         }
     }
@@ -249,6 +279,9 @@ internal sealed unsafe class NvlinkPeer : IDisposable
 
         /// <summary>The last batch that copies to it.</summary>
         public ulong LastBatch;
+
+        /// <summary>Why it could not be opened, 0 when it was.</summary>
+        public int Refusal;
 
         /// <summary>True for host memory on a GPU.</summary>
         public bool IsPinned;

@@ -47,6 +47,15 @@ internal sealed unsafe class OwnSegment : IDisposable
 
     public RegionRow* RowAt(int index) => (RegionRow*)(_memory.Pointer + Segment.RegionsAt + (index * (long)RegionRow.SizeInBytes));
 
+    /// <summary>Keeps the memory mapped until <see cref="Release"/>, also when the segment is disposed meanwhile.</summary>
+    public void Hold()
+    {
+        bool held = false;
+        _memory.DangerousAddRef(ref held);
+    }
+
+    public void Release() => _memory.DangerousRelease();
+
     public void Dispose()
     {
         _done.Dispose();

@@ -15,16 +15,27 @@ public sealed class DeviceProgress : IDisposable
 
     /// <summary>Maps the watcher's value for the device and arms it: the engine's worker does not park until this is disposed.</summary>
     /// <exception cref="CudaException">The value could not be mapped.</exception>
+    /// <exception cref="ObjectDisposedException">The watcher was disposed.</exception>
     public DeviceProgress(KernelDevice device, ProgressWatcher watcher)
     {
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(watcher);
         _watcher = watcher;
-        _kernel = device.Load<SignalProgressArgs>(SignalProgress.Run);
-        _value = device.MapHost(watcher.Address, sizeof(ulong));
-        _count = device.Allocate(sizeof(ulong));
-        _count.Write(BitConverter.GetBytes(watcher.Value));
-        watcher.ArmForDevice();
+        var made = new Stack<IDisposable>();
+        try
+        {
+            made.Push(_kernel = device.Load<SignalProgressArgs>(SignalProgress.Run));
+            made.Push(_value = device.MapHost(watcher.Address, sizeof(ulong)));
+            made.Push(_count = device.Allocate(sizeof(ulong)));
+            _count.Write(BitConverter.GetBytes(watcher.Value));
+            watcher.ArmForDevice();
+        }
+        catch
+        {
+            while (made.TryPop(out IDisposable? one))
+                one.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The watcher's value for kernels of the device: 8 bytes, to be stored with <see cref="DeviceFlag.StoreReleaseSystem8"/>, growing.</summary>
@@ -37,15 +48,15 @@ public sealed class DeviceProgress : IDisposable
         _kernel.Launch(stream, new LaunchShape(1, 1), new SignalProgressArgs { Count = (ulong)_count.Address, Value = (ulong)_value.DeviceAddress });
     }
 
-    /// <summary>Disarms the watcher and unmaps its value. No signal may still be on its way.</summary>
+    /// <summary>Unmaps the watcher's value and disarms it, also when the watcher was disposed first. No signal may still be on its way.</summary>
     public void Dispose()
     {
         if (_disposed)
             return;
         _disposed = true;
-        _watcher.ArmForDevice(false);
         _value.Dispose();
         _count.Dispose();
         _kernel.Dispose();
+        _watcher.ArmForDevice(false);
     }
 }

@@ -133,6 +133,38 @@ public sealed class CallerDrivenTests
     }
 
     [Fact]
+    public unsafe void AnAddressThatADeviceMayStillStoreToIsNobodyElses()
+    {
+        using Driven driven = new();
+        ProgressWatcher armed = driven.Sender.AllocateProgressWatcher((_, reached) => reached);
+        nint address = armed.Address;
+        armed.ArmForDevice();
+        armed.Dispose();
+        var seen = new List<ulong>();
+        using (ProgressWatcher next = driven.Sender.AllocateProgressWatcher((_, reached) =>
+        {
+            seen.Add(reached);
+            return reached;
+        }))
+        {
+            Assert.NotEqual(address, next.Address);
+            // The device knows nothing of the watcher's end.
+            Volatile.Write(ref *(ulong*)address, 9);
+            next.Signal(1);
+            driven.Sender.Poll();
+        }
+
+        Assert.Equal([1UL], seen);
+        Assert.Throws<ObjectDisposedException>(() => armed.ArmForDevice());
+        armed.ArmForDevice(false);
+        armed.ArmForDevice(false);
+        using ProgressWatcher third = driven.Sender.AllocateProgressWatcher((_, reached) => reached), fourth = driven.Sender.AllocateProgressWatcher((_, reached) => reached);
+        Assert.Equal(address, fourth.Address);
+        Assert.NotEqual(third.Address, fourth.Address);
+        Assert.Equal(0UL, third.Value + fourth.Value);
+    }
+
+    [Fact]
     public void APlanLongerThanASlotTravelsInABlock()
     {
         long blocks = NativeBlock.Outstanding;

@@ -56,6 +56,55 @@ public sealed class CudaDeviceTests
     }
 
     [Fact]
+    public void AContextIsGivenBackWithTheLastThatUsesIt()
+    {
+        _ = TestDevices.Cuda;
+        using var host = new NativeBuffer(4096);
+        CudaDevice device = KernelDevice.OpenCuda();
+        CudaContext context = device.Context;
+        nint stream = ((CudaStream)device.DefaultStream).Value;
+        device.WrapStream(stream).Dispose();
+        MappedBuffer mapped = Map(device, host);
+        device.Dispose();
+        Assert.False(context.IsClosed, "A mapping is undone in its context, which is gone.");
+        mapped.Dispose();
+        Assert.True(context.IsClosed, "The context is never given back.");
+
+        static unsafe MappedBuffer Map(CudaDevice device, NativeBuffer host) => device.MapHost((nint)host.Pointer, host.Length);
+    }
+
+    [Fact]
+    public void HostMemoryThatAnotherOwnerHasPinnedIsMapped()
+    {
+        CudaDevice device = TestDevices.Cuda;
+        using var host = new NativeBuffer(64 * 4096);
+        nint foreign = Start(host) + (10 * 4096);
+        using (device.Context.Enter())
+            LibCuda.Check(LibCuda.cuMemHostRegister(foreign, 20 * 4096, LibCuda.CU_MEMHOSTREGISTER_PORTABLE));
+        byte[] bytes = TestBytes.Random(new Random(6), (int)host.Length);
+        bytes.CopyTo(host.Span(0, bytes.Length));
+        using DeviceBuffer copy = device.Allocate(bytes.Length);
+        using (MappedBuffer mapped = device.MapHost(Start(host), host.Length))
+        {
+            using var list = new DeviceWriteList(device);
+            list.Add(mapped.DeviceAddress, copy.Address, bytes.Length);
+            list.Execute(device.DefaultStream);
+            device.DefaultStream.Synchronize();
+        }
+
+        TestBytes.Same(bytes, TestBytes.Download(copy), "memory two owners have pinned");
+        using (device.Context.Enter())
+        {
+            // Still its owner's, and nothing else is left.
+            LibCuda.Check(LibCuda.cuMemHostUnregister(foreign));
+            LibCuda.Check(LibCuda.cuMemHostRegister(Start(host), (nuint)host.Length, 0));
+            LibCuda.Check(LibCuda.cuMemHostUnregister(Start(host)));
+        }
+
+        static unsafe nint Start(NativeBuffer host) => (nint)host.Pointer;
+    }
+
+    [Fact]
     public void AnAttachedContextIsTheSameMemory()
     {
         CudaDevice device = TestDevices.Cuda;

@@ -25,14 +25,6 @@ public sealed class IpcTests
     }
 
     [Fact]
-    public void AProcessIsKnownByItsStart()
-    {
-        Assert.NotNull(ProcessIdentity.StartOf(Environment.ProcessId));
-        Assert.Equal(ProcessIdentity.StartOf(Environment.ProcessId), ProcessIdentity.StartOf(Environment.ProcessId));
-        Assert.Null(ProcessIdentity.StartOf(int.MaxValue));
-    }
-
-    [Fact]
     public void AnotherProcessReadsAndWritesTheMemory()
     {
         CudaDevice device = TestDevices.Cuda;

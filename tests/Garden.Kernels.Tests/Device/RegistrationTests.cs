@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Garden.Fabric.Loopback;
 using Garden.Testing;
 
@@ -39,11 +41,32 @@ public sealed class RegistrationTests
     }
 
     [Fact]
+    public async Task L8_ABufferThatOnlyItsRegionKnowsIsNotCollected()
+    {
+        await using TransferEngine engine = TransferEngine.CreateBuilder().UseLoopback(new LoopbackNetwork(), "one").Build();
+        (MemoryRegion region, WeakReference buffer) = Register(engine);
+        Garbage.Collect();
+        Assert.True(buffer.IsAlive, "The memory of a registered region was freed.");
+        Assert.Equal(7, Marshal.ReadByte(region.Address));
+        await region.DisposeAsync();
+        Garbage.Collect();
+        Assert.False(buffer.IsAlive, "An unregistered region keeps its memory.");
+        GC.KeepAlive(region);
+    }
+
+    [Fact]
     public async Task LoopbackRefusesCudaMemory()
     {
         using DeviceBuffer buffer = TestDevices.Cuda.Allocate(100);
         await using TransferEngine engine = TransferEngine.CreateBuilder().UseLoopback(new LoopbackNetwork(), "one").Build();
         Assert.Contains("cannot register Cuda memory", Assert.Throws<FabricException>(() => buffer.RegisterWith(engine)).Message, StringComparison.Ordinal);
         // The refusal holds nothing: the buffer can be freed.
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static (MemoryRegion Region, WeakReference Buffer) Register(TransferEngine engine)
+    {
+        DeviceBuffer buffer = TestBytes.Upload(TestDevices.Cpu, [7, 7]);
+        return (buffer.RegisterWith(engine).Region, new WeakReference(buffer));
     }
 }

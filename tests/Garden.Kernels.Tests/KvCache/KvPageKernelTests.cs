@@ -80,6 +80,23 @@ public abstract class KvPageKernelTests
         Assert.Contains("position 1 is negative", Assert.Throws<PlanException>(() => DevicePageList.Create(Device, [1, -1])).Message, StringComparison.Ordinal);
     }
 
+    /// <summary>A kernel on memory that its device does not reach ends the device's context, and with it everybody's work there.</summary>
+    [Fact]
+    public void MemoryOfAnotherDeviceIsRefusedBeforeTheLaunch()
+    {
+        using CpuDevice other = KernelDevice.OpenCpu();
+        using var kernels = new KvPageKernels<Latent10>(Device);
+        using DeviceBuffer memory = Device.Allocate(Latent10.PoolBytes(4)), rows = Device.Allocate(Latent10.BytesPerToken * 8 * 2);
+        using DeviceBuffer otherMemory = other.Allocate(Latent10.PoolBytes(4)), otherRows = other.Allocate(Latent10.BytesPerToken * 8 * 2);
+        using DevicePageList pages = DevicePageList.Create(Device, [3, 0]);
+        KvDevicePool pool = new(memory, 4), otherPool = new(otherMemory, 4);
+        DeviceStream stream = Device.DefaultStream;
+        Assert.Contains("destination buffer is on", Assert.Throws<ArgumentException>(() => kernels.Gather(stream, pool, pages, 0, 2, 8, otherRows)).Message, StringComparison.Ordinal);
+        Assert.Contains("source buffer is on", Assert.Throws<ArgumentException>(() => kernels.Scatter(stream, otherRows, 0, pool, pages, 0, 2, 8)).Message, StringComparison.Ordinal);
+        Assert.Contains("pool buffer is on", Assert.Throws<ArgumentException>(() => kernels.Gather(stream, otherPool, pages, 0, 2, 8, rows)).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => kernels.CopyPages(stream, pool, pages, otherPool, pages, 0, 1));
+    }
+
     private void Check<TLayout>()
         where TLayout : unmanaged, IKvPageLayout<TLayout>
     {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Garden.Kernels.Nvlink;
+using Garden.Kernels.Tests.Device;
 using Garden.Testing;
 
 namespace Garden.Kernels.Tests.Nvlink;
@@ -126,6 +127,31 @@ public abstract class NvlinkProcessTests
         await counter.WaitAsync(20, s_limit);
         child.Kill();
         // Waits for what the dead one had under way, and no longer.
+        await registration.DisposeAsync().AsTask().WaitAsync(s_limit);
+        buffer.Write(TestBytes.Poisoned(NvlinkChild.Length));
+        Assert.False(TestBytes.Download(buffer).AsSpan().ContainsAnyExcept(TestBytes.Poison));
+    }
+
+    /// <summary>A process that cannot look at a writer knows nothing of it: least of all that it has ended.</summary>
+    [Fact]
+    public async Task L8_WithoutDescriptorsMemoryIsNotGivenUpUnderAWriter()
+    {
+        KernelDevice device = Device;
+        using var child = new NvlinkChildProcess(Kind);
+        await using TransferEngine engine = Engine(device);
+        using DeviceBuffer buffer = TestBytes.Upload(device, TestBytes.Poisoned(NvlinkChild.Length)), spare = device.Allocate(100);
+        BufferRegistration registration = buffer.RegisterWith(engine);
+        using ImmCounter counter = engine.GetCounter(NvlinkChild.Number);
+        child.Tell($"flood {engine.Address} {Convert.ToBase64String(registration.Region.Export().ToBytes())}");
+        await counter.WaitAsync(20, s_limit);
+        // Whatever an unregistration needs is loaded before: there is no descriptor for assemblies either.
+        await spare.RegisterWith(engine).DisposeAsync();
+        Exception? refused;
+        using (new DescriptorLimit())
+            refused = await Record.ExceptionAsync(() => registration.DisposeAsync().AsTask().WaitAsync(s_limit));
+        Assert.Contains("ulimit -n", Assert.IsType<FabricException>(refused).Message, StringComparison.Ordinal);
+        Assert.Throws<InvalidOperationException>(buffer.Dispose);
+        child.Kill();
         await registration.DisposeAsync().AsTask().WaitAsync(s_limit);
         buffer.Write(TestBytes.Poisoned(NvlinkChild.Length));
         Assert.False(TestBytes.Download(buffer).AsSpan().ContainsAnyExcept(TestBytes.Poison));

@@ -62,6 +62,29 @@ public abstract class DeviceProgressTests
         Assert.Equal(1uL, one.Value);
     }
 
+    /// <summary>The order of disposal is the user's; a graph that was recorded for a watcher raises no other one.</summary>
+    [Fact]
+    public async Task AWatcherMayGoBeforeItsDevicesEnd()
+    {
+        await using TransferEngine engine = Engine();
+        using Reached first = new(), second = new();
+        ProgressWatcher gone = engine.AllocateProgressWatcher(first.Handle);
+        nint address = gone.Address;
+        var progress = new DeviceProgress(Device, gone);
+        gone.Dispose();
+        using ProgressWatcher next = engine.AllocateProgressWatcher(second.Handle);
+        progress.Signal(Device.DefaultStream);
+        Device.DefaultStream.Synchronize();
+        Assert.Equal(0uL, next.Value);
+        next.Signal(1);
+        second.WaitFor(1);
+        progress.Dispose();
+        progress.Dispose();
+        using ProgressWatcher third = engine.AllocateProgressWatcher(first.Handle);
+        Assert.Equal(address, third.Address);
+        Assert.Throws<ObjectDisposedException>(() => new DeviceProgress(Device, gone));
+    }
+
     private static TransferEngine Engine() => TransferEngine.CreateBuilder().UseLoopback(new LoopbackNetwork(), "watched").Build();
 
     /// <summary>The last value the handler was called with.</summary>

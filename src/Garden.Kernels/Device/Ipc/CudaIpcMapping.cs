@@ -15,6 +15,9 @@ internal sealed class CudaIpcMapping
     private CudaIpcMapping(Key key, CudaContext context, nint address)
     {
         _key = key;
+        // The mapping is closed in its context, whose address is part of the key: as long as it is open no other context has that.
+        bool held = false;
+        context.DangerousAddRef(ref held);
         _context = context;
         Address = address;
     }
@@ -49,9 +52,15 @@ internal sealed class CudaIpcMapping
             if (--_users != 0)
                 return;
             s_open.Remove(_key);
-            using CudaContext.Scope scope = _context.Enter();
-            // Closing fails only when the driver has shut down, and then nothing is open any more.
-            _ = LibCuda.cuIpcCloseMemHandle(Address);
+            try
+            {
+                using CudaContext.Scope scope = _context.Enter();
+                KernelMetrics.CountRelease(LibCuda.cuIpcCloseMemHandle(Address));
+            }
+            finally
+            {
+                _context.DangerousRelease();
+            }
         }
     }
 

@@ -22,16 +22,31 @@ internal sealed unsafe class ProcessWatch : SafeHandle
         }
     }
 
-    /// <summary>A watch over a process; null when it has ended.</summary>
+    /// <summary>A watch over a process; null when it has ended, for sure.</summary>
+    /// <exception cref="FabricException">The system refused to say, for want of descriptors for one: the process may well run.</exception>
     public static ProcessWatch? TryOpen(int process, ulong start)
     {
         int descriptor = LibC.PidfdOpen(process);
         if (descriptor < 0)
-            return null;
+        {
+            return Marshal.GetLastPInvokeError() == LibC.ESRCH
+                ? null
+                : throw LibC.Refused($"pidfd_open of process {process}", "`ulimit -n`, that Linux is 5.3 or newer, and that the container's seccomp profile lets pidfd_open pass");
+        }
+
         var watch = new ProcessWatch(descriptor);
-        // The descriptor is of whoever has the id now.
-        if (ProcessIdentity.StartOf(process) == start && watch.IsAlive)
-            return watch;
+        try
+        {
+            // The descriptor is of whoever has the id now.
+            if (ProcessIdentity.StartOf(process) == start && watch.IsAlive)
+                return watch;
+        }
+        catch
+        {
+            watch.Dispose();
+            throw;
+        }
+
         watch.Dispose();
         return null;
     }

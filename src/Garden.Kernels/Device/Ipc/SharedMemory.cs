@@ -1,4 +1,3 @@
-using System.ComponentModel;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
@@ -46,11 +45,11 @@ internal sealed unsafe class SharedMemory : SafeHandle
     /// <exception cref="FabricException">The system gave none; the message has its reason.</exception>
     public static SharedMemory Create(long length)
     {
-        ulong id = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong)));
+        ulong id = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))), start = ProcessIdentity.OwnStart;
         int descriptor = LibC.memfd_create(SharedMemoryName.FileOf(id), LibC.MFD_CLOEXEC);
         if (descriptor < 0)
             throw Refused($"memfd_create of {length} bytes");
-        var name = new SharedMemoryName(Environment.ProcessId, ProcessIdentity.StartOf(Environment.ProcessId) ?? 0, descriptor, id);
+        var name = new SharedMemoryName(Environment.ProcessId, start, descriptor, id);
         if (LibC.ftruncate(descriptor, length) == 0)
             return Map(descriptor, length, name);
         FabricException refused = Refused($"ftruncate to {length} bytes");
@@ -58,23 +57,23 @@ internal sealed unsafe class SharedMemory : SafeHandle
         throw refused;
     }
 
-    /// <summary>Maps what another process (or this one) has; null when its owner has let go of it or has ended.</summary>
-    /// <exception cref="FabricException">The system refused; the message has its reason.</exception>
+    /// <summary>Maps what another process (or this one) has; null when its owner has let go of it or has ended, for sure.</summary>
+    /// <exception cref="FabricException">The system refused, and the owner may well have it still; the message has the reason.</exception>
     public static SharedMemory? Open(SharedMemoryName name, long length)
     {
         string path = $"/proc/{name.Process.ToString(CultureInfo.InvariantCulture)}/fd/{name.Descriptor.ToString(CultureInfo.InvariantCulture)}";
         int descriptor = LibC.open(path, LibC.O_RDWR | LibC.O_CLOEXEC);
         if (descriptor < 0)
         {
-            // Every other reason: the owner has ended, or the number is something else's by now.
-            return Marshal.GetLastPInvokeError() is LibC.EACCES or LibC.ENFILE or LibC.EMFILE && ProcessIdentity.StartOf(name.Process) == name.Start
-                ? throw Refused($"opening {path}")
-                : null;
+            FabricException refused = Refused($"opening {path}");
+            if (refused.ProviderCode is LibC.ENOENT or LibC.ESRCH || IsIt(path, name) == false)
+                return null;
+            // A process that has ended, and that its parent has not waited for, shows its descriptors to nobody.
+            using ProcessWatch? owner = ProcessWatch.TryOpen(name.Process, name.Start);
+            return owner is null ? null : throw refused;
         }
 
-        // Descriptor numbers and process ids are used again: the file's own name tells.
-        FileSystemInfo file = new FileInfo($"/proc/self/fd/{descriptor.ToString(CultureInfo.InvariantCulture)}");
-        if (file.LinkTarget?.Contains(SharedMemoryName.FileOf(name.Id), StringComparison.Ordinal) == true && LibC.lseek(descriptor, 0, LibC.SEEK_END) >= length)
+        if (IsIt($"/proc/self/fd/{descriptor.ToString(CultureInfo.InvariantCulture)}", name) == true && LibC.lseek(descriptor, 0, LibC.SEEK_END) >= length)
             return Map(descriptor, length, name);
         _ = LibC.close(descriptor);
         return null;
@@ -92,9 +91,9 @@ internal sealed unsafe class SharedMemory : SafeHandle
         throw refused;
     }
 
-    private static FabricException Refused(string what)
-    {
-        int code = Marshal.GetLastPInvokeError();
-        return new FabricException($"{what} failed with {code} ({new Win32Exception(code).Message}). Look at `ulimit -n`, at the memory that is left, and that both processes have one user.", providerCode: code);
-    }
+    /// <summary>Whether a descriptor is of this memory: numbers and process ids are used again, and the file's own name tells. Null when that cannot be seen; seeing it takes no descriptor.</summary>
+    private static bool? IsIt(string path, SharedMemoryName name) =>
+        new FileInfo(path).LinkTarget?.Contains(SharedMemoryName.FileOf(name.Id), StringComparison.Ordinal);
+
+    private static FabricException Refused(string what) => LibC.Refused(what, "`ulimit -n`, at the memory that is left, and that both processes have one user");
 }

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Runtime.InteropServices;
 
 namespace Garden.Kernels.Native;
@@ -11,14 +12,13 @@ internal static unsafe partial class LibC
     public const int PROT_READ_WRITE = 3;
     public const int MAP_SHARED = 1;
     public const int SEEK_END = 2;
-    public const int EACCES = 13;
-    public const int ENFILE = 23;
-    public const int EMFILE = 24;
+    public const int ENOENT = 2;
+    public const int ESRCH = 3;
     public const short POLLIN = 1;
     private const string Library = "libc";
     private const long PidfdOpenNumber = 434;
 
-    /// <summary>A descriptor of a process, which becomes readable when it ends; negative when there is none of that id.</summary>
+    /// <summary>A descriptor of a process, which becomes readable when it ends; negative with <see cref="ESRCH"/> when there is none of that id.</summary>
     public static int PidfdOpen(int process) => (int)syscall(PidfdOpenNumber, process, 0);
 
     [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
@@ -44,6 +44,13 @@ internal static unsafe partial class LibC
 
     [LibraryImport(Library)]
     public static partial int poll(PollDescriptor* descriptors, nuint count, int milliseconds);
+
+    /// <summary>What to throw when the last call failed.</summary>
+    public static FabricException Refused(string call, string advice)
+    {
+        int code = Marshal.GetLastPInvokeError();
+        return new FabricException($"{call} failed with {code} ({new Win32Exception(code).Message}). Look at {advice}.", providerCode: code);
+    }
 
     [LibraryImport(Library, SetLastError = true)]
     private static partial nint syscall(long number, long first, long second);

@@ -7,7 +7,9 @@ internal static unsafe partial class LibCuda
 {
     public const uint CU_STREAM_NON_BLOCKING = 1;
     public const uint CU_EVENT_DISABLE_TIMING = 2;
+    public const int CU_STREAM_CAPTURE_MODE_GLOBAL = 0;
     public const int CU_STREAM_CAPTURE_MODE_THREAD_LOCAL = 1;
+    public const int CU_STREAM_CAPTURE_MODE_RELAXED = 2;
 
     [LibraryImport(Library)]
     public static partial CUresult cuStreamCreate(out nint stream, uint flags);
@@ -38,6 +40,9 @@ internal static unsafe partial class LibCuda
 
     [LibraryImport(Library, EntryPoint = "cuStreamBeginCapture_v2")]
     public static partial CUresult cuStreamBeginCapture(nint stream, int mode);
+
+    [LibraryImport(Library)]
+    public static partial CUresult cuThreadExchangeStreamCaptureMode(ref int mode);
 
     [LibraryImport(Library)]
     public static partial CUresult cuStreamEndCapture(nint stream, out nint graph);
