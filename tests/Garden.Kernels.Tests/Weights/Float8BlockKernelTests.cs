@@ -25,8 +25,8 @@ public abstract class Float8BlockKernelTests
     [InlineData(200, 264, 0)]
     public void SizesAndAlignments(int rows, int columns, int skew)
     {
-        for (int kind = 0; kind < Float8Values.Kinds; kind++)
-            Check(Float8Values.Of(rows * columns, (rows * 1000) + columns, kind), rows, columns, skew);
+        Check(Float8Values.Of(rows * columns, rows, Float8Values.LikeWeights), rows, columns, skew);
+        Check(Float8Values.Of(rows * columns, columns, Float8Values.AnyBits), rows, columns, skew);
     }
 
     [Fact]
@@ -63,7 +63,7 @@ public abstract class Float8BlockKernelTests
     [Theory]
     [InlineData(130, 264)]
     [InlineData(64, 12)]
-    public void MatricesOneBehindTheOther(int rows, int columns) => Check(Float8Values.Of(3 * rows * columns, 9, 1), rows, columns, 0, matrices: 3);
+    public void MatricesOneBehindTheOther(int rows, int columns) => Check(Float8Values.Of(3 * rows * columns, 9, Float8Values.AnyBits), rows, columns, 0, matrices: 3);
 
     private void Check(ushort[] values, int rows, int columns, int skew, int matrices = 1)
     {
