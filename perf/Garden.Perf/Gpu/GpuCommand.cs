@@ -12,7 +12,7 @@ internal static class GpuCommand
     public static Command Create()
     {
         var device = new Option<int>("--device") { Description = "The CUDA device.", DefaultValueFactory = static _ => 0 };
-        var only = new Option<string?>("--only") { Description = "Run only: copies, writes, watcher or nvlink." };
+        var only = new Option<string?>("--only") { Description = "Run only: copies, writes, watcher, nvlink or weights." };
         var megabytes = new Option<long>("--mib") { Description = "MiB to copy (read and written: twice as many are moved).", DefaultValueFactory = static _ => FullBytes >> 20 };
         var tune = new Option<bool>("--tune") { Description = "Also try other launch shapes." };
         var command = new Command("gpu", "Kernels of one GPU against its own memcpy and flag round trip.") { device, only, megabytes, tune };
@@ -45,6 +45,8 @@ internal static class GpuCommand
             await WatcherScenario.RunAsync(bench, table);
         if (only is null or "nvlink")
             await NvlinkAsync(bench, table, ordinal, bytes);
+        if (only is null or "weights")
+            await WeightsAsync(bench, table, ordinal, memcpy, bytes);
         double again = Memcpy(bench, bytes);
         table.Add("device memcpy again, at the end", string.Create(CultureInfo.InvariantCulture, $"{again:0} GB/s"));
         table.Print($"{device.Name}, CUDA {CudaDriver.Version / 1000}.{CudaDriver.Version % 1000 / 10}, .NET {Environment.Version}, {DateTimeOffset.UtcNow:yyyy-MM-dd}; GB/s are bytes read and written, medians of {GpuBench.Repetitions}");
@@ -53,13 +55,28 @@ internal static class GpuCommand
     /// <summary>Between this device and another one where there is one, else within this one.</summary>
     private static async Task NvlinkAsync(GpuBench bench, GpuTable table, int ordinal, long bytes)
     {
-        using CudaDevice? other = CudaDriver.DeviceCount > 1 ? KernelDevice.OpenCuda(ordinal == 0 ? 1 : 0) : null;
+        using CudaDevice? other = OtherThan(bench, ordinal);
         CudaDevice receiver = other ?? (CudaDevice)bench.Device;
-        if (other is not null)
-            ((CudaDevice)bench.Device).EnablePeer(other);
         table.Add($"nvlink, to {(other is null ? "the same GPU: no NVLink, copies stay in its memory" : other.Name)}", "GB/s are bytes copied");
         await NvlinkScenario.RunAsync(bench, table, receiver, bytes);
         await NvlinkKvScenario.RunAsync(bench, table, receiver);
+    }
+
+    private static async Task WeightsAsync(GpuBench bench, GpuTable table, int ordinal, double memcpy, long bytes)
+    {
+        double convert = WeightConversionScenario.Run(bench, table, memcpy, bytes);
+        using CudaDevice? other = OtherThan(bench, ordinal);
+        table.Add($"weight updates, to {(other is null ? "the same GPU: no NVLink, copies stay in its memory" : other.Name)}", "medians of 9");
+        await WeightUpdateScenario.RunAsync(bench, table, other ?? bench.Device, convert);
+    }
+
+    private static CudaDevice? OtherThan(GpuBench bench, int ordinal)
+    {
+        if (CudaDriver.DeviceCount < 2)
+            return null;
+        CudaDevice other = KernelDevice.OpenCuda(ordinal == 0 ? 1 : 0);
+        ((CudaDevice)bench.Device).EnablePeer(other);
+        return other;
     }
 
     private static double Memcpy(GpuBench bench, long bytes)

@@ -73,6 +73,29 @@ public sealed class Float8Tests
         Assert.Equal(Bits(expectedScales), Bits(scales));
     }
 
+    /// <summary>The conversion multiplies where the reference divides: every value that does not round to zero, below every largest magnitude.</summary>
+    [Fact]
+    public void Products_round_like_quotients_for_every_largest_magnitude()
+    {
+        const int Rows = 32, Columns = 128;
+        ushort[] source = new ushort[Rows * Columns];
+        byte[] actual = new byte[source.Length], expected = new byte[source.Length];
+        float[] scales = new float[1], expectedScales = new float[1];
+        foreach (int exponent in (int[])[32, 62, 63, 64, 120, 127, 190, 191, 254])
+        {
+            for (int significand = 0; significand < 128; significand++)
+            {
+                int largest = (exponent << 7) | significand;
+                for (int i = 0; i < source.Length; i++)
+                    source[i] = (ushort)((largest - i) | ((i & 1) << 15));
+                Float8Blocks.ConvertRow(source, Rows, Columns, actual, scales);
+                Float8BlocksReference.ConvertRow(source, Rows, Columns, expected, expectedScales);
+                Assert.True(expected.AsSpan().SequenceEqual(actual), $"largest magnitude 0x{largest:x4}: element {expected.AsSpan().CommonPrefixLength(actual)}");
+                Assert.Equal(Bits(expectedScales), Bits(scales));
+            }
+        }
+    }
+
     [Fact]
     public void Scales_come_from_finite_elements_and_zero_blocks_have_scale_1()
     {

@@ -20,13 +20,13 @@ public sealed unsafe class WeightHasherTests
         int blocks = WeightHasher.BlocksOf(stream.Length);
         Assert.Equal(3, blocks);
         ulong[] sent = new ulong[blocks], arrived = new ulong[blocks];
-        var hasher = new WeightHasher();
-        hasher.Source(pieces, source.Pointer, staging.Pointer, sent);
-        hasher.Destination(pieces, destination.Pointer, arrived);
+        var hasher = new WeightHasher(null);
+        hasher.Source(pieces, (nint)source.Pointer, (nint)staging.Pointer, sent);
+        hasher.Destination(pieces, (nint)destination.Pointer, arrived);
         Assert.Equal(sent, arrived);
         for (int block = 0; block < blocks; block++)
             Assert.Equal(XxHash3.HashToUInt64(stream.AsSpan(block * WeightHasher.BlockBytes, Math.Min(WeightHasher.BlockBytes, stream.Length - (block * WeightHasher.BlockBytes)))), sent[block]);
-        Assert.Equal(0, Allocations.Least(() => hasher.Destination(pieces, destination.Pointer, arrived)));
+        Assert.Equal(0, Allocations.Least(() => hasher.Destination(pieces, (nint)destination.Pointer, arrived)));
     }
 
     /// <summary>Whichever byte differs, its block is found and the range that is named holds it.</summary>
@@ -38,8 +38,8 @@ public sealed unsafe class WeightHasherTests
         byte[] stream = Move(pieces, source, staging, destination);
         int blocks = WeightHasher.BlocksOf(stream.Length);
         ulong[] sent = new ulong[blocks], arrived = new ulong[blocks];
-        var hasher = new WeightHasher();
-        hasher.Source(pieces, source.Pointer, staging.Pointer, sent);
+        var hasher = new WeightHasher(null);
+        hasher.Source(pieces, (nint)source.Pointer, (nint)staging.Pointer, sent);
         Gen.Select(Gen.Int[0, pieces.Length - 1], Gen.Int[0, 100], Gen.Int[0, Length - 1]).Sample(
             (which, index, at) =>
             {
@@ -47,7 +47,7 @@ public sealed unsafe class WeightHasherTests
                 WeightRun run = piece.RunAt(index % piece.OuterTurns, index % piece.Levels[3].Count);
                 long offset = run.DestinationOffset + (at % piece.Length);
                 destination.Span(offset, 1)[0] ^= 1;
-                hasher.Destination(pieces, destination.Pointer, arrived);
+                hasher.Destination(pieces, (nint)destination.Pointer, arrived);
                 destination.Span(offset, 1)[0] ^= 1;
                 int[] different = [.. Enumerable.Range(0, blocks).Where(block => arrived[block] != sent[block])];
                 int found = Assert.Single(different);

@@ -4,24 +4,28 @@ namespace Garden.Weights;
 /// The stage between loading and writing: packs rows, and converts blocks, into the staging memory of a task. One thread at a time;
 /// its scratch memory grows to the largest task and stays.
 /// </summary>
-internal sealed unsafe class WeightAssembler : IDisposable
+internal sealed class WeightAssembler(IWeightDevice device) : IDisposable
 {
-    private NativeBuffer? _scratch;
+    private readonly IWeightQueue _queue = device.CreateQueue();
+    private IWeightMemory? _scratch;
+    private WeightHasher? _hasher;
 
     /// <summary>For the stage behind it, on the same thread.</summary>
-    public WeightHasher Hasher { get; } = new();
+    public WeightHasher Hasher => _hasher ??= new WeightHasher(device.Kind == MemoryKind.Host ? null : _queue);
 
     /// <summary>Packs what is not converted.</summary>
-    public static void Pack(ReadOnlySpan<WeightAssembly> assemblies, byte* tensors, byte* staging)
+    public void Pack(ReadOnlySpan<WeightAssembly> assemblies, nint tensors, nint staging)
     {
         WeightPieces pieces = default;
         foreach (ref readonly WeightAssembly assembly in assemblies)
         {
             int count = assembly.Overlap.Pack(assembly.StagingOffset, ref pieces);
-            // Safe: the tensors have the map's size and the staging memory the task's, for which the pieces were made.
+            // The tensors have the map's size and the staging memory the task's, for which the pieces were made.
             foreach (ref readonly WeightPiece piece in ((ReadOnlySpan<WeightPiece>)pieces)[..count])
-                WeightCopy.Runs(in piece, tensors, staging);
+                WeightCopy.Runs(_queue, in piece, tensors, staging);
         }
+
+        _queue.Wait();
     }
 
     /// <summary>Converts a task's tensors and packs what each receiver takes of elements and scales.</summary>
@@ -29,23 +33,24 @@ internal sealed unsafe class WeightAssembler : IDisposable
     /// <param name="input">Where its elements come from.</param>
     /// <param name="assemblies">What to make of it.</param>
     /// <param name="tensors">The rank's tensors.</param>
-    /// <param name="buffer">The gather buffer, all of whose runs have come; not read where <see cref="WeightTaskInput.InPlace"/>.</param>
+    /// <param name="buffer">The gather buffer, into which the runs of other ranks have come; not used where <see cref="WeightTaskInput.InPlace"/>.</param>
     /// <param name="staging">The task's staging memory.</param>
-    public void Convert(in WeightTask task, WeightTaskInput input, ReadOnlySpan<WeightAssembly> assemblies, byte* tensors, byte* buffer, byte* staging)
+    public void Convert(in WeightTask task, WeightTaskInput input, ReadOnlySpan<WeightAssembly> assemblies, nint tensors, nint buffer, nint staging)
     {
-        int rows = (int)task.Rows.Count, columns = checked((int)task.Columns.Count);
+        int rows = checked((int)task.Rows.Count), columns = checked((int)task.Columns.Count);
         int blockColumns = (int)Float8Blocks.ScalesOf(1, columns);
-        long elements = (long)rows * columns, scales = Float8Blocks.ScalesOf(rows, columns);
-        byte* scratch = Scratch(WeightSide.Align(scales * sizeof(float)) + elements);
-        byte* converted = scratch + WeightSide.Align(scales * sizeof(float));
+        long elements = (long)rows * columns, scaleBytes = WeightSide.Align(Float8Blocks.ScalesOf(rows, columns) * sizeof(float));
+        nint scratch = Scratch(scaleBytes + elements), converted = scratch + (nint)scaleBytes;
+        if (!input.InPlace)
+            input.CopyOwn(_queue, tensors, buffer);
         int tensor = 0;
         for (int outer = task.FirstOuter; outer < task.FirstOuter + task.OuterCount; outer++)
         {
             for (int expert = task.FirstExpert; expert < task.FirstExpert + task.ExpertCount; expert++, tensor++)
             {
-                // Safe: one matrix of rows × columns bfloat16 a tensor, in the tensors where they lie in place, else in the gather buffer.
-                byte* matrix = input.InPlace ? tensors + OwnRun(in input.Own[0], tensor) : buffer + (tensor * input.MatrixStride);
-                byte* target = converted;
+                // One matrix of rows × columns bfloat16 a tensor, in the tensors where they lie in place, else in the gather buffer.
+                nint matrix = input.InPlace ? tensors + (nint)OwnRun(in input.Own[0], tensor) : buffer + (nint)(tensor * input.MatrixStride);
+                nint target = converted;
                 foreach (ref readonly WeightAssembly assembly in assemblies)
                 {
                     // A receiver of the whole matrix gets it without another copy.
@@ -56,22 +61,12 @@ internal sealed unsafe class WeightAssembler : IDisposable
                     }
                 }
 
-                for (int row = 0; row < rows; row += Float8Blocks.Size)
-                {
-                    int height = Math.Min(Float8Blocks.Size, rows - row);
-                    Float8Blocks.ConvertRow(
-                        new ReadOnlySpan<ushort>((ushort*)matrix + ((long)row * columns), height * columns),
-                        height,
-                        columns,
-                        new Span<byte>(target + ((long)row * columns), height * columns),
-                        new Span<float>((float*)scratch + (row / Float8Blocks.Size * blockColumns), blockColumns));
-                }
-
+                _queue.Convert(matrix, rows, columns, target, scratch);
                 foreach (ref readonly WeightAssembly assembly in assemblies)
                 {
                     if (!Takes(assembly.Overlap, outer, expert))
                         continue;
-                    byte* packed = TensorIn(in assembly, staging, outer, expert);
+                    nint packed = TensorIn(in assembly, staging, outer, expert);
                     if (IsScales(in assembly, in task))
                         PackBox(assembly.Overlap, scratch, task.Rows.First / Float8Blocks.Size, task.Columns.First / Float8Blocks.Size, blockColumns, packed);
                     else if (packed != target)
@@ -79,10 +74,16 @@ internal sealed unsafe class WeightAssembler : IDisposable
                 }
             }
         }
+
+        _queue.Wait();
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _scratch?.Dispose();
+    public void Dispose()
+    {
+        _queue.Dispose();
+        _scratch?.Dispose();
+    }
 
     private static long OwnRun(in WeightPiece piece, int tensor)
     {
@@ -99,37 +100,39 @@ internal sealed unsafe class WeightAssembler : IDisposable
         (overlap.Rows.First, overlap.Rows.End, overlap.Columns.First, overlap.Columns.End) == (task.Rows.First, task.Rows.End, task.Columns.First, task.Columns.End)
         && overlap.PackedFirst == 0 && overlap.PackedEnd == task.Rows.Count * task.Columns.Count;
 
-    private static byte* TensorIn(in WeightAssembly assembly, byte* staging, int outer, int expert)
+    private static nint TensorIn(in WeightAssembly assembly, nint staging, int outer, int expert)
     {
         WeightOverlap overlap = assembly.Overlap;
         long tensor = ((long)(outer - overlap.FirstOuter) * overlap.ExpertCount) + (expert - overlap.FirstExpert);
-        return staging + assembly.StagingOffset + (tensor * overlap.BytesPerTensor);
+        return staging + (nint)(assembly.StagingOffset + (tensor * overlap.BytesPerTensor));
     }
 
-    /// <summary>Copies the elements [PackedFirst, PackedEnd) of an overlap's box out of a matrix that begins at (row, column).</summary>
-    private static void PackBox(in WeightOverlap overlap, byte* matrix, long row, long column, long pitch, byte* packed)
+    /// <summary>Copies the elements [PackedFirst, PackedEnd) of an overlap's box out of a matrix that begins at (row, column): the end of a row, whole rows, the beginning of one.</summary>
+    private void PackBox(in WeightOverlap overlap, nint matrix, long row, long column, long pitch, nint packed)
     {
         long width = overlap.Columns.Count, bytes = overlap.ElementBytes;
         for (long element = overlap.PackedFirst; element < overlap.PackedEnd;)
         {
             (long boxRow, long boxColumn) = Math.DivRem(element, width);
-            long count = Math.Min(width - boxColumn, overlap.PackedEnd - element);
+            long left = overlap.PackedEnd - element, whole = boxColumn == 0 ? left / width : 0;
+            long count = whole != 0 ? width : Math.Min(width - boxColumn, left);
             long from = ((overlap.Rows.First + boxRow - row) * pitch) + (overlap.Columns.First + boxColumn - column);
-            // Safe: the box lies in the matrix, and the packed elements in the assembly's staging memory.
-            Buffer.MemoryCopy(matrix + (from * bytes), packed + ((element - overlap.PackedFirst) * bytes), count * bytes, count * bytes);
-            element += count;
+            // The box lies in the matrix, and the packed elements in the assembly's staging memory.
+            _queue.CopyRows(new WeightRows(
+                matrix + (nint)(from * bytes), packed + (nint)((element - overlap.PackedFirst) * bytes), count * bytes, Math.Max(1, whole), pitch * bytes, width * bytes));
+            element += count * Math.Max(1, whole);
         }
     }
 
-    private byte* Scratch(long bytes)
+    private nint Scratch(long bytes)
     {
         if (_scratch is null || _scratch.Length < bytes)
         {
             _scratch?.Dispose();
             _scratch = null;
-            _scratch = new NativeBuffer(bytes);
+            _scratch = device.Allocate(bytes);
         }
 
-        return _scratch.Pointer;
+        return _scratch.Address;
     }
 }

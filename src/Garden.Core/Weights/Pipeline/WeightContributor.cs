@@ -43,14 +43,14 @@ internal sealed class WeightContributor
     /// <param name="sent">The trainer's hashes.</param>
     /// <param name="hasher">Hashes.</param>
     /// <param name="found">Called with the pieces and the block of each difference.</param>
-    public unsafe void Verify(byte* tensors, ReadOnlySpan<ulong> sent, WeightHasher hasher, Action<WeightPiece[], int> found)
+    public void Verify(nint tensors, ReadOnlySpan<ulong> sent, WeightHasher hasher, Action<WeightPiece[], int> found)
     {
         Span<ulong> arrived = stackalloc ulong[64];
         foreach (WeightPiece[] pieces in _sends)
         {
             int count = HashesOf(pieces);
             Span<ulong> hashes = count <= arrived.Length ? arrived[..count] : new ulong[count];
-            // Safe: the pieces are this rank's plan's, whose tensors fit the buffer.
+            // The pieces are this rank's plan's, whose tensors fit the buffer.
             hasher.Destination(pieces, tensors, hashes);
             for (int block = 0; block < count; block++)
             {

@@ -63,8 +63,8 @@ public sealed partial class WeightReceiver<TMap>
             foreach (WeightSenderLink link in _senders.Values.Where(link => link.Peer.State == PeerState.Ready))
                 counters.Add(Offer(step, link, buffer));
             await CountAsync(step, counters, deadline - Stopwatch.GetElapsedTime(began), cancellationToken).ConfigureAwait(false);
-            if (_hashRegion is not null)
-                Verify(step, buffer);
+            if (_hashes is not null)
+                Verify(step, buffer, _hashes);
         }
         catch (Exception exception)
         {
@@ -114,7 +114,7 @@ public sealed partial class WeightReceiver<TMap>
         try
         {
             MemoryRegionDescriptor? hashes = contributor is { Hashes: > 0 }
-                ? _hashRegion!.Export(contributor.FirstHash * (long)sizeof(ulong), contributor.Hashes * (long)sizeof(ulong))
+                ? _hashes!.Region.Export(contributor.FirstHash * (long)sizeof(ulong), contributor.Hashes * (long)sizeof(ulong))
                 : null;
             _counting[link.Peer] = (step, counter);
             var offer = new WeightOffer(step, counter.Immediate, units, buffer.Export(_options.Offset, _tensorBytes), hashes);
@@ -157,15 +157,17 @@ public sealed partial class WeightReceiver<TMap>
             throw new WeightUpdateException(step, $"{string.Join("; ", named)}.", failures.FirstOrDefault(static failure => failure is not (null or OperationCanceledException)));
     }
 
-    private unsafe void Verify(long step, MemoryRegion buffer)
+    private void Verify(long step, MemoryRegion buffer, WeightHashMemory hashes)
     {
-        var hasher = new WeightHasher();
+        IWeightDevice device = _options.Device ?? HostWeightDevice.Instance;
+        using IWeightQueue queue = device.CreateQueue();
+        var hasher = new WeightHasher(device.Kind == MemoryKind.Host ? null : queue);
+        hashes.Fetch();
         var mismatches = new List<WeightMismatch>();
         foreach (WeightContributor contributor in _contributors)
         {
-            // Safe: Validate has checked that the tensors fit the buffer; the hashes' buffer was made for all contributors.
-            var sent = new ReadOnlySpan<ulong>((ulong*)_hashes!.Pointer + contributor.FirstHash, contributor.Hashes);
-            contributor.Verify((byte*)buffer.Address + _options.Offset, sent, hasher, (pieces, block) =>
+            // Validate has checked that the tensors fit the buffer; the hashes' memory was made for all contributors.
+            contributor.Verify((nint)buffer.Address + (nint)_options.Offset, hashes.Slice(contributor.FirstHash, contributor.Hashes), hasher, (pieces, block) =>
             {
                 if (mismatches.Count == MostMismatches)
                     return;
@@ -185,8 +187,8 @@ public sealed partial class WeightReceiver<TMap>
         try
         {
             await buffer.RenewAsync(_engine.Options.DrainDeadline, CancellationToken.None).ConfigureAwait(false);
-            if (_hashRegion is not null)
-                await _hashRegion.RenewAsync(_engine.Options.DrainDeadline, CancellationToken.None).ConfigureAwait(false);
+            if (_hashes is not null)
+                await _hashes.Region.RenewAsync(_engine.Options.DrainDeadline, CancellationToken.None).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is GardenException or TimeoutException or ObjectDisposedException)
         {

@@ -16,8 +16,7 @@ public sealed partial class WeightReceiver<TMap> : IAsyncDisposable
     private readonly long _tensorBytes;
     private readonly string _name;
     private readonly WeightContributor[] _contributors;
-    private readonly NativeBuffer? _hashes;
-    private readonly MemoryRegion? _hashRegion;
+    private readonly WeightHashMemory? _hashes;
     private readonly ConcurrentDictionary<int, WeightSenderLink> _senders = new();
     private readonly ConcurrentDictionary<Peer, (long Step, ImmCounter Counter)> _counting = new();
     private readonly List<IDisposable> _registrations = [];
@@ -29,7 +28,7 @@ public sealed partial class WeightReceiver<TMap> : IAsyncDisposable
     /// <summary>Works out what the rank receives, and lets trainer ranks introduce themselves.</summary>
     /// <exception cref="PlanException">The schedule was made for another map.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The mesh has no such rank, or the tensors do not fit a buffer.</exception>
-    /// <exception cref="ArgumentException">There are no buffers or more than two, or device memory is to be verified.</exception>
+    /// <exception cref="ArgumentException">There are no buffers or more than two, or memory of another kind than <see cref="WeightReceiverOptions.Device"/>'s is to be verified.</exception>
     public WeightReceiver(TransferEngine engine, WeightSchedule schedule, int rank, WeightReceiverOptions options)
     {
         ArgumentNullException.ThrowIfNull(engine);
@@ -43,11 +42,7 @@ public sealed partial class WeightReceiver<TMap> : IAsyncDisposable
         _contributors = WeightContributor.Of(schedule, rank, options.Verify);
         long hashes = _contributors.Sum(static contributor => (long)contributor.Hashes);
         if (hashes != 0)
-        {
-            _hashes = new NativeBuffer(hashes * sizeof(ulong));
-            _hashRegion = engine.Register(_hashes, options.Buffers[0].Device);
-        }
-
+            _hashes = new WeightHashMemory(engine, options.Device ?? HostWeightDevice.Instance, hashes, options.Buffers[0].Device);
         _registrations.Add(engine.RegisterMessageHandler(WeightChannels.ToReceivers(options.Channel), OnMessage));
         _registrations.Add(engine.OnPeerFailed((_, _) => Changed()));
     }
@@ -85,9 +80,8 @@ public sealed partial class WeightReceiver<TMap> : IAsyncDisposable
             return;
         foreach (IDisposable registration in _registrations)
             registration.Dispose();
-        if (_hashRegion is not null)
-            await _hashRegion.DisposeAsync().ConfigureAwait(false);
-        _hashes?.Dispose();
+        if (_hashes is not null)
+            await _hashes.DisposeAsync().ConfigureAwait(false);
     }
 
     private void OnMessage(Peer peer, ReadOnlySpan<byte> message)

@@ -16,7 +16,10 @@ public sealed record WeightReceiverOptions
     /// <summary>Byte offset of the tensors in each region, a multiple of 256.</summary>
     public long Offset { get; init; }
 
-    /// <summary>Hashes what has arrived and compares it with what was sent. Host memory only; must be the same on all ranks.</summary>
+    /// <summary>Where the buffers are, for verification: a GPU, by Garden.Kernels' <c>WeightDevice</c>. Null for host memory.</summary>
+    public IWeightDevice? Device { get; init; }
+
+    /// <summary>Hashes what has arrived and compares it with what was sent. Must be the same on all ranks.</summary>
     public bool Verify { get; init; }
 
     /// <summary>Called by <see cref="WeightReceiver{TMap}.Swap"/> with the new step before it is served: KV caches of the old weights are worthless then.</summary>
@@ -39,8 +42,8 @@ public sealed record WeightReceiverOptions
         {
             if (Offset < 0 || Offset % WeightSide.Alignment != 0 || Offset > buffer.Length - tensorBytes)
                 throw new ArgumentOutOfRangeException(nameof(Offset), Offset, $"The rank's tensors have {tensorBytes} bytes; they do not lie in a region of {buffer.Length} at a multiple of {WeightSide.Alignment}.");
-            if (Verify && buffer.Kind != MemoryKind.Host)
-                throw new ArgumentException($"Verification reads the tensors on the host; this region is {buffer.Kind} memory. Turn Verify off on all ranks.", nameof(Buffers));
+            if (Verify && buffer.Kind != (Device?.Kind ?? MemoryKind.Host))
+                throw new ArgumentException($"Verification reads the tensors in {Device?.Kind ?? MemoryKind.Host} memory; this region is {buffer.Kind} memory. Set WeightReceiverOptions.Device to its device.", nameof(Buffers));
         }
     }
 }

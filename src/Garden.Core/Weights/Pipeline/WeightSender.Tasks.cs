@@ -89,23 +89,19 @@ public sealed partial class WeightSender<TMap>
         }
     }
 
-    private unsafe void Assemble(WeightStepRun run, int index, WeightAssembler assembler, int gather, int staging)
+    private void Assemble(WeightStepRun run, int index, WeightAssembler assembler, int gather, int staging)
     {
         long began = Stopwatch.GetTimestamp();
         ref readonly WeightTask task = ref _plan.Tasks[index];
-        byte* tensors = (byte*)TensorsAddress;
-        byte* staged = staging < 0 ? null : _staging!.PointerTo(staging);
-        // Safe: the constructor has checked that the tensors fit their region, and slots are as large as the largest task needs.
+        nint tensors = TensorsAddress, staged = staging < 0 ? 0 : _staging!.AddressOf(staging);
+        // The constructor has checked that the tensors fit their region, and slots are as large as the largest task needs.
         if (_inputs[index] is { } input)
         {
-            byte* buffer = gather < 0 ? null : _gather!.PointerTo(gather);
-            if (gather >= 0)
-                input.CopyOwn(tensors, buffer);
-            assembler.Convert(in task, input, _plan.AssembliesOf(in task), tensors, buffer, staged);
+            assembler.Convert(in task, input, _plan.AssembliesOf(in task), tensors, gather < 0 ? 0 : _gather!.AddressOf(gather), staged);
         }
         else if (staging >= 0)
         {
-            WeightAssembler.Pack(_plan.AssembliesOf(in task), tensors, staged);
+            assembler.Pack(_plan.AssembliesOf(in task), tensors, staged);
         }
 
         run.Stages.Assembled(began);
@@ -117,8 +113,7 @@ public sealed partial class WeightSender<TMap>
         for (int i = 0; i < sends.Length; i++)
         {
             (_, long offset, _) = _receivers[sends[i].DestinationRank];
-            var hashes = new Span<ulong>(
-                _hashes.Pointer + offset + (_firstHash[_firstSend[index] + i] * (long)sizeof(ulong)), WeightHasher.BlocksOf(sends[i].Bytes));
+            Span<ulong> hashes = _hashes.Slice((offset / sizeof(ulong)) + _firstHash[_firstSend[index] + i], WeightHasher.BlocksOf(sends[i].Bytes));
             assembler.Hasher.Source(pieces.Slice(sends[i].FirstPiece, sends[i].PieceCount), tensors, staged, hashes);
         }
 
@@ -187,12 +182,12 @@ public sealed partial class WeightSender<TMap>
 
     private void SubmitHashes(WeightStepRun run, WeightStepTarget target)
     {
-        if (target.Hashes is null || _hashRegion is null || !_receivers.TryGetValue(target.Link.Rank, out (long Units, long HashOffset, int Hashes) receiver))
+        if (target.Hashes is null || _hashes is null || !_receivers.TryGetValue(target.Link.Rank, out (long Units, long HashOffset, int Hashes) receiver))
             return;
         try
         {
             Transfer transfer = _engine.SubmitSingleWrite(
-                _hashRegion, receiver.HashOffset, target.Hashes, 0, receiver.Hashes * (long)sizeof(ulong), target.Counter, new SubmitOptions { Deadline = run.Left });
+                _hashes.Region, receiver.HashOffset, target.Hashes, 0, receiver.Hashes * (long)sizeof(ulong), target.Counter, new SubmitOptions { Deadline = run.Left });
             run.Track(EndAsync(run, [(target, transfer, 0)], -1));
         }
         catch (Exception exception) when (exception is GardenException or TimeoutException)

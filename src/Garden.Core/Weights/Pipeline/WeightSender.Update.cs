@@ -86,6 +86,7 @@ public sealed partial class WeightSender<TMap>
                 new ParallelOptions { MaxDegreeOfParallelism = _options.Assemblers + 3, CancellationToken = run.Token },
                 (index, token) => RunTaskAsync(run, index, token)).ConfigureAwait(false);
             await loading.ConfigureAwait(false);
+            _hashes?.Publish();
             foreach (WeightStepTarget target in run.Targets.Values.Where(static target => target.IsLive))
                 SubmitHashes(run, target);
             await run.DrainAsync().ConfigureAwait(false);

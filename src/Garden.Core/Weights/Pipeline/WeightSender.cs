@@ -28,15 +28,14 @@ public sealed partial class WeightSender<TMap> : IAsyncDisposable
     private readonly Channel<WeightAssembler> _assemblers = Channel.CreateUnbounded<WeightAssembler>();
     private readonly WeightSlots? _staging;
     private readonly WeightSlots? _gather;
-    private readonly NativeBuffer? _hashes;
-    private readonly MemoryRegion? _hashRegion;
+    private readonly WeightHashMemory? _hashes;
     private readonly List<IDisposable> _registrations = [];
     private int _disposed;
 
     /// <summary>Works out the rank's plan and takes its working memory. Connect to receivers next.</summary>
     /// <exception cref="PlanException">The schedule was made for another map.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The mesh has no such rank, the tensors do not fit their region, or the watermark is below two tasks' worth; the message says how much that is.</exception>
-    /// <exception cref="ArgumentException">The tensors are in device memory and something must be packed, converted or hashed.</exception>
+    /// <exception cref="ArgumentException">The tensors are in a device's memory, something must be packed, converted or hashed, and <see cref="WeightSenderOptions.Device"/> is not theirs.</exception>
     public WeightSender(TransferEngine engine, WeightSchedule schedule, int rank, WeightSenderOptions options)
     {
         ArgumentNullException.ThrowIfNull(engine);
@@ -56,8 +55,9 @@ public sealed partial class WeightSender<TMap> : IAsyncDisposable
                 gatherBytes = Math.Max(gatherBytes, input.BufferBytes);
         }
 
-        if (options.Tensors.Kind != MemoryKind.Host && (options.Verify || options.Source is not null || _plan.LargestStagingBytes != 0))
-            throw new ArgumentException($"The tensors are in {options.Tensors.Kind} memory; loading, packing, converting and hashing need host memory.", nameof(options));
+        IWeightDevice device = options.Device ?? HostWeightDevice.Instance;
+        if (options.Tensors.Kind != device.Kind && (options.Verify || options.Source is not null || _plan.LargestStagingBytes != 0))
+            throw new ArgumentException($"The tensors are in {options.Tensors.Kind} memory; loading, packing, converting and hashing work in {device.Kind} memory. Set WeightSenderOptions.Device to the tensors' device.", nameof(options));
         GatherRanks = [.. _inputs.SelectMany(static input => input?.Others.Keys ?? []).Distinct().Order()];
         _loads = WeightLoadList.Of(meshes, rank, _plan.Tasks);
         (_firstHash, Dictionary<int, int> hashes) = WeightSendHashes.Of(_plan, out _firstSend);
@@ -72,17 +72,13 @@ public sealed partial class WeightSender<TMap> : IAsyncDisposable
         {
             int slots = SlotsFor(options.Watermark, _plan.LargestStagingBytes, gatherBytes);
             if (_plan.LargestStagingBytes != 0)
-                _staging = new WeightSlots(engine, slots, _plan.LargestStagingBytes, options.Tensors.Device);
+                _staging = new WeightSlots(engine, device, slots, _plan.LargestStagingBytes, options.Tensors.Device);
             if (gatherBytes != 0)
-                _gather = new WeightSlots(engine, slots, gatherBytes, options.Tensors.Device);
+                _gather = new WeightSlots(engine, device, slots, gatherBytes, options.Tensors.Device);
             if (options.Verify && hashOffset != 0)
-            {
-                _hashes = new NativeBuffer(hashOffset);
-                _hashRegion = engine.Register(_hashes, options.Tensors.Device);
-            }
-
+                _hashes = new WeightHashMemory(engine, device, hashOffset / sizeof(ulong), options.Tensors.Device);
             for (int i = 0; i < options.Assemblers; i++)
-                _assemblers.Writer.TryWrite(new WeightAssembler());
+                _assemblers.Writer.TryWrite(new WeightAssembler(device));
             _registrations.Add(engine.RegisterMessageHandler(WeightChannels.ToTrainers(options.Channel), OnMessage));
             _registrations.Add(engine.OnPeerFailed(OnPeerFailed));
         }
@@ -128,9 +124,8 @@ public sealed partial class WeightSender<TMap> : IAsyncDisposable
             await _staging.DisposeAsync().ConfigureAwait(false);
         if (_gather is not null)
             await _gather.DisposeAsync().ConfigureAwait(false);
-        if (_hashRegion is not null)
-            await _hashRegion.DisposeAsync().ConfigureAwait(false);
-        _hashes?.Dispose();
+        if (_hashes is not null)
+            await _hashes.DisposeAsync().ConfigureAwait(false);
         while (_assemblers.Reader.TryRead(out WeightAssembler? assembler))
             assembler.Dispose();
         _plan.Dispose();

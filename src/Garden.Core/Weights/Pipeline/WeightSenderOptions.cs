@@ -4,11 +4,14 @@ namespace Garden.Weights;
 public sealed record WeightSenderOptions
 {
     /// <summary>Memory that holds the rank's tensors as <see cref="WeightTensors{TMap}.AtTrainer"/> lays them out, <see cref="WeightMeshes{TMap}.TrainerBytes"/> of it. Required.</summary>
-    /// <remarks>Host memory, unless nothing is packed, converted or hashed: those stages read it.</remarks>
+    /// <remarks>Host memory, or that of <see cref="Device"/>, where loading, packing, converting and hashing happen; any memory where there is nothing of these to do.</remarks>
     public required MemoryRegion Tensors { get; init; }
 
     /// <summary>Byte offset of the tensors in the region, a multiple of 256.</summary>
     public long TensorsOffset { get; init; }
+
+    /// <summary>Where the tensors are and the stages work: a GPU, by Garden.Kernels' <c>WeightDevice</c>. Null for host memory and the rank's threads.</summary>
+    public IWeightDevice? Device { get; init; }
 
     /// <summary>Fills the tensors at the beginning of each update; null when they are there already (the trainer computes in this memory).</summary>
     public IWeightSource? Source { get; init; }

@@ -6,16 +6,16 @@ namespace Garden.Weights;
 internal sealed class WeightSlots : IAsyncDisposable
 {
     private readonly Channel<int> _free;
-    private readonly NativeBuffer _memory;
+    private readonly IWeightMemory _memory;
 
-    public WeightSlots(TransferEngine engine, int count, long slotBytes, int device)
+    public WeightSlots(TransferEngine engine, IWeightDevice device, int count, long slotBytes, int engineDevice)
     {
         SlotBytes = slotBytes;
         Count = count;
-        _memory = new NativeBuffer(checked(count * slotBytes));
+        _memory = device.Allocate(checked(count * slotBytes));
         try
         {
-            Region = engine.Register(_memory, device);
+            Region = engine.Register(_memory.Address, _memory.Length, device.Kind, engineDevice);
         }
         catch
         {
@@ -37,7 +37,7 @@ internal sealed class WeightSlots : IAsyncDisposable
     public long OffsetOf(int slot) => slot * SlotBytes;
 
     /// <summary>The slot's memory, <see cref="SlotBytes"/> of it.</summary>
-    public unsafe byte* PointerTo(int slot) => _memory.Pointer + OffsetOf(slot);
+    public nint AddressOf(int slot) => _memory.Address + (nint)OffsetOf(slot);
 
     public ValueTask<int> RentAsync(CancellationToken cancellationToken) => _free.Reader.ReadAsync(cancellationToken);
 

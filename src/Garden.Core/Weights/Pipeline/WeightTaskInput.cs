@@ -52,10 +52,10 @@ internal sealed class WeightTaskInput
     }
 
     /// <summary>Copies this rank's own runs into the gather buffer.</summary>
-    public unsafe void CopyOwn(byte* tensors, byte* buffer)
+    public void CopyOwn(IWeightQueue queue, nint tensors, nint buffer)
     {
-        // Safe: the planner made the runs for tensors of the map's size and a buffer of BufferBytes, which the caller has.
+        // The planner made the runs for tensors of the map's size and a buffer of BufferBytes, which the caller has.
         foreach (ref readonly WeightPiece piece in Own.AsSpan())
-            WeightCopy.Runs(in piece, tensors, buffer);
+            WeightCopy.Runs(queue, in piece, tensors, buffer);
     }
 }
