@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Garden.Weights;
 
 /// <summary>
-/// A row of a map: the elements of a rule's tensors, or the scales that a conversion adds to them. 14 words, blittable; generated
+/// A row of a map: the elements of a rule's tensors, or the scales that a conversion adds to them. 15 words, blittable; generated
 /// as constants.
 /// </summary>
 /// <remarks>
@@ -14,7 +14,7 @@ namespace Garden.Weights;
 public readonly struct WeightPart
 {
     /// <summary>Words a row.</summary>
-    public const int Words = 14;
+    public const int Words = 15;
 
     private readonly long _rule;
     private readonly long _firstTensor;
@@ -30,6 +30,7 @@ public readonly struct WeightPart
     private readonly long _inference;
     private readonly long _outputFirst;
     private readonly long _outputParts;
+    private readonly long _element;
 
     /// <summary>The rule the row belongs to.</summary>
     public int Rule => (int)_rule;
@@ -78,6 +79,9 @@ public readonly struct WeightPart
 
     /// <summary>Rows of this one's output: 1, or the members of the fusion.</summary>
     public int OutputParts => (int)_outputParts;
+
+    /// <summary>The type of the trainer's elements, or of the scales.</summary>
+    public WeightElement Element => (WeightElement)_element;
 
     /// <summary>The same row as the trainer has it: the elements are not converted.</summary>
     internal WeightPart Unconverted()

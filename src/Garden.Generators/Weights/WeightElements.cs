@@ -4,6 +4,7 @@ namespace Garden.Generators.Weights;
 internal static class WeightElements
 {
     public const int BFloat16 = 1;
+    public const int Float32 = 2;
     public const int Float8Block128 = 1;
 
     /// <summary>Rows and columns of a block of <see cref="Float8Block128"/>.</summary>

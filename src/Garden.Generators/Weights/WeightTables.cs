@@ -20,7 +20,7 @@ internal sealed record WeightTables(
     ulong Hash)
 {
     /// <summary>Words a row: the fields of WeightPart.</summary>
-    public const int WordsPerPart = 14;
+    public const int WordsPerPart = 15;
 
     /// <summary>The tables of a map without defects, whose rules are matched.</summary>
     public static WeightTables Create(WeightMap map)
@@ -89,6 +89,7 @@ internal sealed record WeightTables(
                     unchecked((long)rule.Inference.Bits),
                     first,
                     output.Length,
+                    scales ? WeightElements.Float32 : rule.Element,
                 ]);
             }
         }

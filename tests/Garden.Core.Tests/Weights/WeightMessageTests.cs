@@ -17,14 +17,14 @@ public sealed class WeightMessageTests
     [Fact]
     public void Messages_come_back_as_they_were()
     {
-        var hello = new WeightHello(1, 3, 7, new WeightTerms(1, 2, true), "träiner");
+        var hello = new WeightHello(2, 3, 7, new WeightTerms(1, 2, true), "träiner");
         Assert.Equal(hello, WeightHello.Parse(WeightMessageHeader.Parse(hello.ToBytes()), hello.ToBytes()));
         var offer = new WeightOffer(9, Immediate.FromNumber(5), 1000, s_region, s_region with { Length = 8 });
         WeightOffer parsed = WeightOffer.Parse(WeightMessageHeader.Parse(offer.ToBytes()), offer.ToBytes());
         Assert.Equal((9, 1000, 1 << 20, 8), (parsed.Step, parsed.Units, parsed.Memory.Length, parsed.Hashes!.Length));
         Assert.Null(WeightOffer.Parse(WeightMessageHeader.Parse(offer.ToBytes()), (offer with { Hashes = null }).ToBytes()).Hashes);
         var reply = new WeightReply(WeightMessageKind.Done, 4, new string('x', 5000));
-        Assert.Equal(reply with { Text = new string('x', 2000) }, WeightReply.Parse(WeightMessageHeader.Parse(reply.ToBytes()), reply.ToBytes()));
+        Assert.Equal(reply with { Text = new string('x', 1997) + "…" }, WeightReply.Parse(WeightMessageHeader.Parse(reply.ToBytes()), reply.ToBytes()));
         WeightGatherRequest request = Request();
         WeightGatherRequest same = WeightGatherRequest.Parse(WeightMessageHeader.Parse(request.ToBytes()), request.ToBytes(), 2);
         Assert.Equal((11, 4096, request.Pieces.Length), (same.Step, same.BufferOffset, same.Pieces.Length));
@@ -40,7 +40,7 @@ public sealed class WeightMessageTests
     {
         byte[] valid = which switch
         {
-            0 => new WeightHello(1, 3, 7, new WeightTerms(1, 2, true), "trainer").ToBytes(),
+            0 => new WeightHello(2, 3, 7, new WeightTerms(1, 2, true), "trainer").ToBytes(),
             1 => new WeightOffer(9, Immediate.FromNumber(5), 1000, s_region, s_region).ToBytes(),
             2 => new WeightReply(WeightMessageKind.Refusal, 0, "no").ToBytes(),
             _ => Request().ToBytes(),

@@ -16,7 +16,7 @@ internal sealed record WeightGatherRequest(long Step, Immediate Counter, long Bu
 {
     private const long MostRuns = 1 << 24;
 
-    /// <summary>Runs that fit a message together with the rest; longer lists go in several.</summary>
+    /// <summary>Pieces that fit a message together with the rest; longer lists go in several. Below 1 the messages are too short for any.</summary>
     public static unsafe int MostPieces(int messageLength) =>
         (messageLength - WeightMessageHeader.Length - 20 - MemoryRegionDescriptor.MaxEncodedLength) / sizeof(WeightPiece);
 
@@ -43,13 +43,20 @@ internal sealed record WeightGatherRequest(long Step, Immediate Counter, long Bu
         if (bytes.Length % sizeof(WeightPiece) != 0)
             throw new DescriptorException($"The runs have {bytes.Length} bytes, which are no whole pieces of {sizeof(WeightPiece)}.");
         WeightPiece[] pieces = MemoryMarshal.Cast<byte, WeightPiece>(bytes).ToArray();
+        long runs = 0;
         foreach (ref readonly WeightPiece piece in pieces.AsSpan())
-            Require(in piece, rank);
+        {
+            runs += RequireRuns(in piece, rank);
+            // No task has more; what is asked for in one message keeps this rank busy for a moment only.
+            if (runs > MostRuns)
+                throw new DescriptorException($"A request for more than {MostRuns} runs is none.");
+        }
+
         return new WeightGatherRequest(header.Step, counter, offset, buffer, pieces);
     }
 
-    /// <summary>What the arithmetic over a piece relies on; that it lies inside the regions is checked on submission.</summary>
-    private static void Require(in WeightPiece piece, int rank)
+    /// <summary>The runs of a piece, after checking what the arithmetic over it relies on; that it lies inside the regions is checked on submission.</summary>
+    private static long RequireRuns(in WeightPiece piece, int rank)
     {
         if (piece.SourceRank != rank)
             throw new DescriptorException($"A run is of trainer rank {piece.SourceRank}; this is rank {rank}.");
@@ -58,7 +65,7 @@ internal sealed record WeightGatherRequest(long Step, Immediate Counter, long Bu
         long runs = 1;
         foreach (ref readonly WeightLevel level in (ReadOnlySpan<WeightLevel>)piece.Levels)
         {
-            // A task has no more runs than this; a loop that never ends is not begun.
+            // A loop that never ends is not begun.
             if (level.Count is < 1 or > MostRuns || level.SourceStride < 0 || level.DestinationStride < 0 || (runs *= level.Count) > MostRuns)
                 throw new DescriptorException($"A loop of {level.Count} turns by {level.SourceStride} and {level.DestinationStride} bytes is none.");
         }
@@ -71,5 +78,7 @@ internal sealed record WeightGatherRequest(long Step, Immediate Counter, long Bu
         {
             throw new DescriptorException("A run's end exceeds 2^63 - 1 bytes.");
         }
+
+        return runs;
     }
 }

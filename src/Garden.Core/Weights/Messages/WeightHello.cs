@@ -34,6 +34,22 @@ internal readonly record struct WeightHello(byte Version, int Rank, int Target, 
         return hello;
     }
 
+    /// <summary>Why a rank does not take this hello; null when it does.</summary>
+    /// <param name="role">What the rank that answers is: "trainer" or "inference".</param>
+    /// <param name="rank">Its rank.</param>
+    /// <param name="terms">Its terms.</param>
+    /// <param name="trainers">Ranks of the trainer's mesh.</param>
+    /// <param name="peer">Who sent the hello.</param>
+    /// <param name="known">The connection of the same trainer rank so far, if there was one.</param>
+    public string? Refusal(string role, int rank, in WeightTerms terms, int trainers, Peer peer, Peer? known) =>
+        Version != WeightMessageHeader.CurrentVersion ? $"its protocol is version {Version}, here it is {WeightMessageHeader.CurrentVersion}"
+        : Target != rank ? $"it takes {role} rank {rank} for rank {Target}"
+        : terms.Differs(Terms) is { } difference ? difference
+        : Rank >= trainers ? $"it calls itself trainer rank {Rank}; the mesh has {trainers}"
+        // The same engine may connect again; another one that lives is a second rank of one number.
+        : known is { State: PeerState.Ready } && known.EngineId != peer.EngineId ? $"trainer rank {Rank} is connected from {known.Address} already; if that one has died, try again when its heartbeats are missed"
+        : null;
+
     /// <summary>A name that fits a hello.</summary>
     public static string RequireName(string name)
     {

@@ -23,4 +23,7 @@ internal enum WeightMessageKind : byte
 
     /// <summary>Trainer → trainer: what was asked for cannot be sent, and why.</summary>
     GatherRefusal = 7,
+
+    /// <summary>Trainer → trainer: the sender gathers nothing more for this step, nor for any before.</summary>
+    Gathered = 8,
 }

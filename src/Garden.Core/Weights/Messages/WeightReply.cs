@@ -11,11 +11,23 @@ internal readonly record struct WeightReply(WeightMessageKind Kind, long Step, s
     public byte[] ToBytes()
     {
         ReadOnlySpan<byte> text = Encoding.UTF8.GetBytes(Text);
-        text = text[..Math.Min(text.Length, MostTextBytes)];
+        if (text.Length > MostTextBytes)
+            text = Cut(text);
         byte[] bytes = new byte[WeightMessageHeader.Length + 4 + text.Length];
         KvMessageWriter writer = WeightMessageHeader.Begin(bytes, Kind, Step);
         writer.Block(text);
         return bytes;
+    }
+
+    /// <summary>A long text ends in "…", and never inside a character.</summary>
+    private static ReadOnlySpan<byte> Cut(ReadOnlySpan<byte> text)
+    {
+        ReadOnlySpan<byte> more = "…"u8;
+        int length = MostTextBytes - more.Length;
+        // Bytes of 10xxxxxx go on with a character that began before.
+        while ((text[length] & 0xC0) == 0x80)
+            length--;
+        return (byte[])[.. text[..length], .. more];
     }
 
     public static WeightReply Parse(in WeightMessageHeader header, ReadOnlySpan<byte> message)

@@ -43,11 +43,13 @@ internal sealed class WeightContributor
     /// <param name="sent">The trainer's hashes.</param>
     /// <param name="hasher">Hashes.</param>
     /// <param name="found">Called with the pieces and the block of each difference.</param>
-    public void Verify(nint tensors, ReadOnlySpan<ulong> sent, WeightHasher hasher, Action<WeightPiece[], int> found)
+    /// <param name="cancellationToken">Looked at before each send.</param>
+    public void Verify(nint tensors, ReadOnlySpan<ulong> sent, WeightHasher hasher, Action<WeightPiece[], int> found, CancellationToken cancellationToken)
     {
         Span<ulong> arrived = stackalloc ulong[64];
         foreach (WeightPiece[] pieces in _sends)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             int count = HashesOf(pieces);
             Span<ulong> hashes = count <= arrived.Length ? arrived[..count] : new ulong[count];
             // The pieces are this rank's plan's, whose tensors fit the buffer.

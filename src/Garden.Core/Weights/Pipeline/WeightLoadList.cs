@@ -56,21 +56,27 @@ internal sealed class WeightLoadList
     }
 
     /// <summary>How many tensors must be loaded before pieces can be read.</summary>
+    /// <exception cref="DescriptorException">A piece is of tensors that the map does not have.</exception>
     public int EndOf(ReadOnlySpan<WeightPiece> pieces)
     {
         int end = 0;
         foreach (ref readonly WeightPiece piece in pieces)
-        {
-            for (long outer = 0; outer < piece.OuterTurns; outer++)
-            {
-                for (long inner = 0; inner < piece.Levels[WeightLevels.Count - 1].Count; inner++)
-                {
-                    int tensor = piece.RunAt(outer, inner).Tensor;
-                    end = Math.Max(end, (uint)tensor < (uint)_position.Length ? _position[tensor] + 1 : 0);
-                }
-            }
-        }
+            end = Math.Max(end, EndOf(in piece, 0, piece.FirstTensor));
+        return end;
+    }
 
+    private int EndOf(in WeightPiece piece, int depth, long tensor)
+    {
+        if (tensor < 0 || tensor >= _position.Length)
+            throw new DescriptorException($"A run is of tensor {tensor}; there are {_position.Length}.");
+        if (depth == WeightLevels.Count)
+            return _position[tensor] + 1;
+        ref readonly WeightLevel level = ref piece.Levels[depth];
+        // A loop inside a tensor adds none.
+        long turns = level.TensorStride == 0 ? 1 : level.Count;
+        int end = 0;
+        for (long turn = 0; turn < turns; turn++)
+            end = Math.Max(end, EndOf(in piece, depth + 1, tensor + (turn * level.TensorStride)));
         return end;
     }
 }

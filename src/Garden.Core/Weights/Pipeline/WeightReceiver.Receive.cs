@@ -7,6 +7,10 @@ public sealed partial class WeightReceiver<TMap>
 {
     private static readonly TimeSpan s_mostDeadline = TimeSpan.FromDays(1);
     private const int MostMismatches = 64;
+    private const int MostHashers = 8;
+
+    /// <summary>Memory that trainer ranks have keys of. Empty between steps, unless one could not be fenced.</summary>
+    private readonly HashSet<MemoryRegion> _exposed = [];
     private long _lastStep;
     private int _receiving;
 
@@ -36,14 +40,9 @@ public sealed partial class WeightReceiver<TMap>
             if (step <= _lastStep)
                 throw new ArgumentOutOfRangeException(nameof(step), step, $"The last step was {_lastStep}; steps only grow, or a late writer could not be told.");
             _lastStep = step;
-            // What was complete and not swapped in is overwritten.
-            Volatile.Write(ref _pending, null);
-            int buffer = _options.Buffers.Count == 1 ? 0 : 1 - (Current?.Buffer ?? 1);
-            if (_options.Buffers.Count == 1)
-                Volatile.Write(ref _current, null);
-            await ReceiveAsync(step, _options.Buffers[buffer], deadline, cancellationToken).ConfigureAwait(false);
-            var version = new WeightVersion(step, buffer);
-            Volatile.Write(ref _pending, version);
+            var version = new WeightVersion(step, await ReceiveWithinAsync(step, deadline, cancellationToken).ConfigureAwait(false));
+            lock (_versions)
+                Volatile.Write(ref _pending, version);
             Tell(step, "");
             return version;
         }
@@ -53,31 +52,90 @@ public sealed partial class WeightReceiver<TMap>
         }
     }
 
-    private async Task ReceiveAsync(long step, MemoryRegion buffer, TimeSpan deadline, CancellationToken cancellationToken)
+    /// <summary>Receives a step whole; returns the number of its buffer.</summary>
+    private async Task<int> ReceiveWithinAsync(long step, TimeSpan deadline, CancellationToken cancellationToken)
     {
         long began = Stopwatch.GetTimestamp();
         var counters = new List<(WeightSenderLink Link, ImmCounter Counter, long Units)>();
+        bool fenced = false;
         try
         {
+            int buffer = await ChooseAsync(step, deadline, cancellationToken).ConfigureAwait(false);
+            // What an earlier step could not fence is not offered again before it is.
+            await FenceAsync().ConfigureAwait(false);
             await ConnectedAsync(step, deadline, cancellationToken).ConfigureAwait(false);
-            foreach (WeightSenderLink link in _senders.Values.Where(link => link.Peer.State == PeerState.Ready))
-                counters.Add(Offer(step, link, buffer));
+            _exposed.Add(_options.Buffers[buffer]);
+            if (_hashes is not null)
+                _exposed.Add(_hashes.Region);
+            // By the plan and not by who is ready: one that has died since must not be left out.
+            foreach (WeightContributor contributor in _contributors)
+                counters.Add(Offer(step, contributor, _options.Buffers[buffer]));
+            OfferTurns(step, _options.Buffers[buffer]);
             await CountAsync(step, counters, deadline - Stopwatch.GetElapsedTime(began), cancellationToken).ConfigureAwait(false);
             if (_hashes is not null)
-                Verify(step, buffer, _hashes);
+                await VerifyAsync(step, _options.Buffers[buffer], _hashes, deadline, deadline - Stopwatch.GetElapsedTime(began), cancellationToken).ConfigureAwait(false);
+            _exposed.Clear();
+            return buffer;
         }
         catch (Exception exception)
         {
-            // Whoever still writes is refused from now on; then the trainers are told, of whom one may begin the next step at once.
-            await FenceAsync(step, buffer, exception).ConfigureAwait(false);
-            Tell(step, $"inference rank {Rank} ({_name}): {exception.Message}");
+            try
+            {
+                // Whoever still writes is refused from now on; then the trainers are told, of whom one may begin the next step at once.
+                await FenceAsync().ConfigureAwait(false);
+                fenced = true;
+            }
+            catch (Exception failure) when (failure is GardenException or TimeoutException or ObjectDisposedException)
+            {
+                throw new WeightUpdateException(
+                    step, $"{exception.Message} Its memory could not be fenced, which the next step begins with: {failure.Message}", new AggregateException(exception, failure));
+            }
+            finally
+            {
+                Tell(step, $"inference rank {Rank} ({_name}): {exception.Message}");
+            }
+
             throw;
         }
         finally
         {
             _counting.Clear();
             foreach ((_, ImmCounter counter, _) in counters)
-                counter.Dispose();
+                counter.Dispose(drainConfirmed: fenced);
+        }
+    }
+
+    /// <summary>The buffer that is not served. A swap that is under way decides which one that is.</summary>
+    private async Task<int> ChooseAsync(long step, TimeSpan deadline, CancellationToken cancellationToken)
+    {
+        long began = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            Task swapping;
+            lock (_versions)
+            {
+                if (_swapping is null)
+                {
+                    // What was complete and not swapped in is overwritten.
+                    Volatile.Write(ref _pending, null);
+                    if (_options.Buffers.Count == 2)
+                        return 1 - (Current?.Buffer ?? 1);
+                    Volatile.Write(ref _current, null);
+                    return 0;
+                }
+
+                swapping = _swapping.Task;
+            }
+
+            try
+            {
+                TimeSpan left = deadline - Stopwatch.GetElapsedTime(began);
+                await swapping.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
+            }
+            catch (TimeoutException exception)
+            {
+                throw new WeightUpdateException(step, $"the version before was still being swapped in after {deadline.TotalSeconds:0.###} s; does InvalidateCaches return?", exception);
+            }
         }
     }
 
@@ -106,14 +164,15 @@ public sealed partial class WeightReceiver<TMap>
     private string NameOf(int trainerRank) =>
         _senders.TryGetValue(trainerRank, out WeightSenderLink? link) ? $"{trainerRank} ({link.Name}: {link.Peer.Failure?.Message ?? "ready"})" : $"{trainerRank} (never seen)";
 
-    private (WeightSenderLink Link, ImmCounter Counter, long Units) Offer(long step, WeightSenderLink link, MemoryRegion buffer)
+    private (WeightSenderLink Link, ImmCounter Counter, long Units) Offer(long step, WeightContributor contributor, MemoryRegion buffer)
     {
-        WeightContributor? contributor = Array.Find(_contributors, contributor => contributor.Rank == link.Rank);
-        long units = contributor is null ? 0 : contributor.Units + WeightSendHashes.UnitsOf(contributor.Hashes);
+        if (!_senders.TryGetValue(contributor.Rank, out WeightSenderLink? link))
+            throw new WeightUpdateException(step, $"trainer rank {NameOf(contributor.Rank)} is not connected.");
+        long units = contributor.Units + WeightSendHashes.UnitsOf(contributor.Hashes);
         ImmCounter counter = _engine.AllocateCounter();
         try
         {
-            MemoryRegionDescriptor? hashes = contributor is { Hashes: > 0 }
+            MemoryRegionDescriptor? hashes = contributor.Hashes > 0
                 ? _hashes!.Region.Export(contributor.FirstHash * (long)sizeof(ulong), contributor.Hashes * (long)sizeof(ulong))
                 : null;
             _counting[link.Peer] = (step, counter);
@@ -126,6 +185,17 @@ public sealed partial class WeightReceiver<TMap>
         {
             counter.Dispose(drainConfirmed: true);
             throw new WeightUpdateException(step, $"{link} could not be offered the step: {exception.Message}", exception);
+        }
+    }
+
+    /// <summary>Trainer ranks that send nothing here only hear how the step ends. Nothing depends on them, and there is nothing to count.</summary>
+    private void OfferTurns(long step, MemoryRegion buffer)
+    {
+        byte[] offer = new WeightOffer(step, default, 0, buffer.Export(_options.Offset, _tensorBytes), null).ToBytes();
+        foreach (WeightSenderLink link in _senders.Values)
+        {
+            if (!Array.Exists(_contributors, contributor => contributor.Rank == link.Rank))
+                TrySend(step, link, offer);
         }
     }
 
@@ -157,42 +227,61 @@ public sealed partial class WeightReceiver<TMap>
             throw new WeightUpdateException(step, $"{string.Join("; ", named)}.", failures.FirstOrDefault(static failure => failure is not (null or OperationCanceledException)));
     }
 
-    private void Verify(long step, MemoryRegion buffer, WeightHashMemory hashes)
+    /// <summary>Compares hashes, several trainer ranks' at a time.</summary>
+    private async Task VerifyAsync(long step, MemoryRegion buffer, WeightHashMemory hashes, TimeSpan deadline, TimeSpan left, CancellationToken cancellationToken)
     {
-        IWeightDevice device = _options.Device ?? HostWeightDevice.Instance;
-        using IWeightQueue queue = device.CreateQueue();
-        var hasher = new WeightHasher(device.Kind == MemoryKind.Host ? null : queue);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(left > TimeSpan.Zero ? left : TimeSpan.Zero);
         hashes.Fetch();
+        IWeightDevice device = _options.Device ?? HostWeightDevice.Instance;
         var mismatches = new List<WeightMismatch>();
-        foreach (WeightContributor contributor in _contributors)
+        try
         {
-            // Validate has checked that the tensors fit the buffer; the hashes' memory was made for all contributors.
-            contributor.Verify((nint)buffer.Address + (nint)_options.Offset, hashes.Slice(contributor.FirstHash, contributor.Hashes), hasher, (pieces, block) =>
-            {
-                if (mismatches.Count == MostMismatches)
-                    return;
-                (WeightRun run, long first, long end) = WeightHasher.Locate(pieces, block);
-                mismatches.Add(new WeightMismatch(
-                    WeightTensors<TMap>.NameOf(run.Tensor), WeightPart.Of<TMap>()[run.Part].IsScales, contributor.Rank, Rank, first, end));
-            });
+            // The server goes on meanwhile, and has the other half of the cores.
+            await Parallel.ForEachAsync(
+                _contributors,
+                new ParallelOptions { MaxDegreeOfParallelism = Math.Clamp(Environment.ProcessorCount / 2, 1, MostHashers), CancellationToken = limit.Token },
+                (contributor, token) =>
+                {
+                    Verify(contributor, buffer, device, hashes, mismatches, token);
+                    return ValueTask.CompletedTask;
+                }).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new WeightUpdateException(step, $"everything had come, but its hashes were not compared within {deadline.TotalSeconds:0.###} s.", exception);
         }
 
         if (mismatches.Count != 0)
-            throw new WeightVerificationException(step, mismatches);
+            throw new WeightVerificationException(step, [.. mismatches.OrderBy(static mismatch => (mismatch.SourceRank, mismatch.First)).Take(MostMismatches)]);
     }
 
-    /// <summary>New keys for what was offered: nothing of the step that failed lands any more.</summary>
-    private async Task FenceAsync(long step, MemoryRegion buffer, Exception cause)
+    private void Verify(
+        WeightContributor contributor, MemoryRegion buffer, IWeightDevice device, WeightHashMemory hashes, List<WeightMismatch> mismatches, CancellationToken cancellationToken)
     {
-        try
+        using IWeightQueue queue = device.CreateQueue();
+        var hasher = new WeightHasher(device.Kind == MemoryKind.Host ? null : queue);
+        int found = 0;
+        // Validate has checked that the tensors fit the buffer; the hashes' memory was made for all contributors.
+        contributor.Verify((nint)buffer.Address + (nint)_options.Offset, hashes.Slice(contributor.FirstHash, contributor.Hashes), hasher, (pieces, block) =>
         {
-            await buffer.RenewAsync(_engine.Options.DrainDeadline, CancellationToken.None).ConfigureAwait(false);
-            if (_hashes is not null)
-                await _hashes.Region.RenewAsync(_engine.Options.DrainDeadline, CancellationToken.None).ConfigureAwait(false);
-        }
-        catch (Exception exception) when (exception is GardenException or TimeoutException or ObjectDisposedException)
+            if (++found > MostMismatches)
+                return;
+            (WeightRun run, long first, long end) = WeightHasher.Locate(pieces, block);
+            var mismatch = new WeightMismatch(
+                WeightTensors<TMap>.NameOf(run.Tensor), WeightPart.Of<TMap>()[run.Part].IsScales, contributor.Rank, Rank, first, end);
+            lock (mismatches)
+                mismatches.Add(mismatch);
+        }, cancellationToken);
+    }
+
+    /// <summary>New keys for what was offered in a step that failed: nothing of it lands any more. What cannot be fenced stays marked.</summary>
+    private async Task FenceAsync()
+    {
+        foreach (MemoryRegion region in _exposed.ToArray())
         {
-            throw new WeightUpdateException(step, $"{cause.Message} Its buffer could not be fenced, so that it must not be offered again: {exception.Message}", new AggregateException(cause, exception));
+            await region.RenewAsync(_engine.Options.DrainDeadline, CancellationToken.None).ConfigureAwait(false);
+            _exposed.Remove(region);
         }
     }
 
@@ -201,16 +290,19 @@ public sealed partial class WeightReceiver<TMap>
     {
         byte[] message = new WeightReply(WeightMessageKind.Done, step, failure).ToBytes();
         foreach (WeightSenderLink link in _senders.Values)
+            TrySend(step, link, message);
+    }
+
+    private void TrySend(long step, WeightSenderLink link, byte[] message)
+    {
+        try
         {
-            try
-            {
-                if (!_engine.TrySend(link.Peer, WeightChannels.ToTrainers(_options.Channel), message))
-                    WeightLog.TrainerNotTold(_options.Logger, link.Rank, step, "too many messages wait to be sent");
-            }
-            catch (PeerFailedException exception)
-            {
-                WeightLog.TrainerNotTold(_options.Logger, link.Rank, step, exception.Message);
-            }
+            if (!_engine.TrySend(link.Peer, WeightChannels.ToTrainers(_options.Channel), message))
+                WeightLog.TrainerNotTold(_options.Logger, link.Rank, step, "too many messages wait to be sent");
+        }
+        catch (PeerFailedException exception)
+        {
+            WeightLog.TrainerNotTold(_options.Logger, link.Rank, step, exception.Message);
         }
     }
 }

@@ -17,10 +17,13 @@ public sealed partial class WeightReceiver<TMap> : IAsyncDisposable
     private readonly string _name;
     private readonly WeightContributor[] _contributors;
     private readonly WeightHashMemory? _hashes;
+    private readonly int _trainerRanks;
     private readonly ConcurrentDictionary<int, WeightSenderLink> _senders = new();
     private readonly ConcurrentDictionary<Peer, (long Step, ImmCounter Counter)> _counting = new();
     private readonly List<IDisposable> _registrations = [];
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _versions = new();
+    private TaskCompletionSource? _swapping;
     private WeightVersion? _current;
     private WeightVersion? _pending;
     private int _disposed;
@@ -37,14 +40,22 @@ public sealed partial class WeightReceiver<TMap> : IAsyncDisposable
         WeightMeshes<TMap> meshes = WeightScheduleTerms.MeshesOf<TMap>(schedule);
         _tensorBytes = meshes.InferenceBytes;
         options.Validate(_tensorBytes);
-        (_engine, _options, _terms, Rank) = (engine, options, WeightScheduleTerms.Of(schedule, options.Verify), rank);
+        (_engine, _options, _terms, Rank, _trainerRanks) = (engine, options, WeightScheduleTerms.Of(schedule, options.Verify), rank, schedule.Trainer.Ranks);
         _name = WeightHello.RequireName(options.Name ?? $"{engine.Address}");
         _contributors = WeightContributor.Of(schedule, rank, options.Verify);
         long hashes = _contributors.Sum(static contributor => (long)contributor.Hashes);
-        if (hashes != 0)
-            _hashes = new WeightHashMemory(engine, options.Device ?? HostWeightDevice.Instance, hashes, options.Buffers[0].Device);
-        _registrations.Add(engine.RegisterMessageHandler(WeightChannels.ToReceivers(options.Channel), OnMessage));
-        _registrations.Add(engine.OnPeerFailed((_, _) => Changed()));
+        try
+        {
+            if (hashes != 0)
+                _hashes = new WeightHashMemory(engine, options.Device ?? HostWeightDevice.Instance, hashes, options.Buffers[0].Device);
+            _registrations.Add(engine.RegisterMessageHandler(WeightChannels.ToReceivers(options.Channel), OnMessage));
+            _registrations.Add(engine.OnPeerFailed((_, _) => Changed()));
+        }
+        catch
+        {
+            _ = DisposeAsync().AsTask();
+            throw;
+        }
     }
 
     /// <summary>The inference rank.</summary>
@@ -63,14 +74,41 @@ public sealed partial class WeightReceiver<TMap> : IAsyncDisposable
     /// Makes the pending version the one to serve, after <see cref="WeightReceiverOptions.InvalidateCaches"/>. The server calls it between
     /// two batches: it is the only moment at which what is served changes.
     /// </summary>
-    /// <exception cref="InvalidOperationException">There is no pending version.</exception>
+    /// <remarks>
+    /// May be called while another thread calls <see cref="ReceiveAsync"/>, which then waits for its end before it chooses a buffer. When the
+    /// callback throws, the version before is served on and the pending one can be swapped in later.
+    /// </remarks>
+    /// <exception cref="InvalidOperationException">There is no pending version, or another thread is swapping.</exception>
     public WeightVersion Swap()
     {
-        WeightVersion next = Pending ?? throw new InvalidOperationException("No complete version is waiting; swap after ReceiveAsync has returned.");
-        _options.InvalidateCaches?.Invoke(next.Step);
-        Volatile.Write(ref _current, next);
-        Volatile.Write(ref _pending, null);
-        return next;
+        WeightVersion next;
+        var swapping = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_versions)
+        {
+            next = Pending ?? throw new InvalidOperationException("No complete version is waiting; swap after ReceiveAsync has returned.");
+            if (_swapping is not null)
+                throw new InvalidOperationException("A version is being swapped in already.");
+            _swapping = swapping;
+        }
+
+        try
+        {
+            // Outside the lock: it is the user's code.
+            _options.InvalidateCaches?.Invoke(next.Step);
+            lock (_versions)
+            {
+                Volatile.Write(ref _current, next);
+                Volatile.Write(ref _pending, null);
+            }
+
+            return next;
+        }
+        finally
+        {
+            lock (_versions)
+                _swapping = null;
+            swapping.SetResult();
+        }
     }
 
     /// <summary>Stops listening to trainer ranks. No update may be running; the buffers stay registered, they are the caller's.</summary>
@@ -104,9 +142,7 @@ public sealed partial class WeightReceiver<TMap> : IAsyncDisposable
 
     private void OnHello(Peer peer, WeightHello hello)
     {
-        string? reason = hello.Version != WeightMessageHeader.CurrentVersion ? $"its protocol is version {hello.Version}, here it is {WeightMessageHeader.CurrentVersion}"
-            : hello.Target != Rank ? $"it takes inference rank {Rank} for rank {hello.Target}"
-            : _terms.Differs(hello.Terms);
+        string? reason = hello.Refusal("inference", Rank, in _terms, _trainerRanks, peer, _senders.GetValueOrDefault(hello.Rank)?.Peer);
         _engine.TrySend(
             peer, WeightChannels.ToTrainers(_options.Channel), new WeightReply(reason is null ? WeightMessageKind.Welcome : WeightMessageKind.Refusal, 0, reason ?? _name).ToBytes());
         if (reason is not null)

@@ -45,5 +45,9 @@ public sealed record WeightReceiverOptions
             if (Verify && buffer.Kind != (Device?.Kind ?? MemoryKind.Host))
                 throw new ArgumentException($"Verification reads the tensors in {Device?.Kind ?? MemoryKind.Host} memory; this region is {buffer.Kind} memory. Set WeightReceiverOptions.Device to its device.", nameof(Buffers));
         }
+
+        // One is written while the other is served.
+        if (Buffers is [var first, var second] && Math.Abs(first.Address - second.Address) < tensorBytes)
+            throw new ArgumentException($"The tensors' {tensorBytes} bytes in the two buffers, at 0x{first.Address + Offset:x} and 0x{second.Address + Offset:x}, overlap.", nameof(Buffers));
     }
 }

@@ -3,8 +3,12 @@ namespace Garden.Weights;
 /// <content>What other ranks say. Handlers run on the engine's worker and block nothing.</content>
 public sealed partial class WeightSender<TMap>
 {
+    /// <summary>Requests of one rank for a step that has not begun here: more than its slots can be waiting for.</summary>
+    private const int MostEarlyRequests = 1024;
+
     private readonly Lock _lock = new();
     private readonly List<(Peer Peer, WeightGatherRequest Request)> _earlyRequests = [];
+    private readonly WeightGatherers _gatherers;
     private WeightStepRun? _run;
     private string? _ended;
 
@@ -22,8 +26,11 @@ public sealed partial class WeightSender<TMap>
             case WeightMessageKind.GatherRefusal:
                 OnGatherRefusal(WeightReply.Parse(in header, message));
                 break;
+            case WeightMessageKind.Gathered:
+                _gatherers.Through(peer, WeightReply.Parse(in header, message).Step);
+                break;
             case WeightMessageKind.Offer when LinkOf(peer) is { } link:
-                link.Offers.Post(header.Step, WeightOffer.Parse(in header, message));
+                OnOffer(link, WeightOffer.Parse(in header, message));
                 break;
             case WeightMessageKind.Welcome or WeightMessageKind.Refusal or WeightMessageKind.Done when LinkOf(peer) is { } link:
                 var reply = WeightReply.Parse(in header, message);
@@ -41,15 +48,17 @@ public sealed partial class WeightSender<TMap>
 
     private void OnHello(Peer peer, WeightHello hello)
     {
-        string? reason = hello.Version != WeightMessageHeader.CurrentVersion ? $"its protocol is version {hello.Version}, here it is {WeightMessageHeader.CurrentVersion}"
-            : hello.Target != Rank ? $"it takes trainer rank {Rank} for rank {hello.Target}"
-            : _terms.Differs(hello.Terms);
+        string? reason = hello.Refusal("trainer", Rank, in _terms, _trainerRanks, peer, _gatherers.PeerOf(hello.Rank));
+        if (reason is null)
+            _gatherers.Join(hello.Rank, peer);
         _engine.TrySend(peer, WeightChannels.ToTrainers(_options.Channel), new WeightReply(reason is null ? WeightMessageKind.Welcome : WeightMessageKind.Refusal, 0, reason ?? _name).ToBytes());
     }
 
     /// <summary>A request for the running step is served, one for a later step waits for it, one for a step that has ended here is refused.</summary>
     private void OnGather(Peer peer, WeightGatherRequest request)
     {
+        _gatherers.Through(peer, request.Step - 1);
+        string reason;
         lock (_lock)
         {
             if (_run is { } run && run.Step == request.Step)
@@ -58,14 +67,59 @@ public sealed partial class WeightSender<TMap>
                 return;
             }
 
-            if (request.Step > _lastStep)
+            if (request.Step <= _lastStep)
+            {
+                reason = WhyPast(request.Step);
+            }
+            else if (_earlyRequests.Count(early => early.Peer == peer) == MostEarlyRequests)
+            {
+                reason = $"{MostEarlyRequests} requests wait here already, and step {request.Step} has not begun";
+            }
+            else
             {
                 _earlyRequests.Add((peer, request));
                 return;
             }
         }
 
-        Refuse(peer, request, _ended ?? $"it is past step {request.Step}");
+        Refuse(peer, request, reason);
+    }
+
+    /// <summary>Why a step that is not the running one will not be any more. Under the lock.</summary>
+    private string WhyPast(long step) => step == _lastStep && _ended is not null ? _ended : $"it is past step {step}";
+
+    /// <summary>An offer that nobody here will take is answered: the receiver must not wait for its deadline.</summary>
+    private void OnOffer(WeightReceiverLink link, WeightOffer offer)
+    {
+        // Before the look at the step: Abandon looks the other way round, so that one of the two sees the other.
+        link.Offers.Post(offer.Step, offer);
+        string? reason;
+        lock (_lock)
+        {
+            reason = _run is not { } run || run.Step != offer.Step ? offer.Step > _lastStep ? null : WhyPast(offer.Step)
+                : !run.Targets.TryGetValue(link.Rank, out WeightStepTarget? target) || target.Link != link ? $"step {run.Step} began before this connection"
+                : target.Failure?.Message;
+        }
+
+        if (reason is not null)
+            TellReceiver(link, offer, reason);
+    }
+
+    /// <summary>Gives a receiver up for a step, and says so where it has offered or will.</summary>
+    private void Abandon(WeightStepRun run, WeightStepTarget target, Exception cause)
+    {
+        if (target.Fail(cause) && target.Link.Offers.Find(run.Step) is { } offer)
+            TellReceiver(target.Link, offer, cause.Message);
+    }
+
+    private void TellReceiver(WeightReceiverLink link, WeightOffer offer, string reason) => Tell(
+        link.Peer, WeightChannels.ToReceivers(_options.Channel), new WeightReply(WeightMessageKind.Done, offer.Step, reason), offer.Counter);
+
+    /// <summary>Those whose parts of blocks this rank needs may end the step as far as this rank is concerned. A message that is lost is made up for by the next step's.</summary>
+    private void TellGathered(WeightStepRun run)
+    {
+        foreach (int holder in GatherRanks)
+            Tell(_trainers[holder].Peer, WeightChannels.ToTrainers(_options.Channel), new WeightReply(WeightMessageKind.Gathered, run.Step, ""), default);
     }
 
     /// <summary>Writes what another trainer rank asked for, once it is loaded.</summary>
@@ -89,7 +143,7 @@ public sealed partial class WeightSender<TMap>
                     Count = route.Handle.Count,
                 },
                 new SubmitOptions { Deadline = run.Left });
-            await run.EndOf(transfer).ConfigureAwait(false);
+            await WeightStepRun.EndOf(transfer, run.Token).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
@@ -117,7 +171,7 @@ public sealed partial class WeightSender<TMap>
             return;
         try
         {
-            if (!_engine.TrySend(peer, channel, reply.ToBytes()))
+            if (!_engine.TrySend(peer, channel, reply.ToBytes()) && counter != default)
                 _engine.NotifyAbort(peer, counter, reply.Text);
         }
         catch (PeerFailedException)
@@ -128,6 +182,9 @@ public sealed partial class WeightSender<TMap>
 
     private void OnPeerFailed(Peer peer, PeerFailedException failure)
     {
+        _gatherers.Lose(peer);
+        lock (_lock)
+            _earlyRequests.RemoveAll(early => early.Peer == peer);
         foreach (WeightReceiverLink link in _links.Values.Concat(_trainers.Values))
         {
             if (link.Peer != peer)
@@ -145,7 +202,7 @@ public sealed partial class WeightSender<TMap>
             if (_run is { } run && (step ?? run.Step) == run.Step && run.Targets.TryGetValue(link.Rank, out WeightStepTarget? target) && target.Link == link)
             {
                 target.Fail(failure);
-                run.CancelWhenNobodyIsLeft();
+                run.StopWhenNobodyIsLeft();
             }
         }
     }

@@ -5,8 +5,6 @@ namespace Garden.Weights;
 /// <content>The stages of one task: gather, load, assemble, hash, write.</content>
 public sealed partial class WeightSender<TMap>
 {
-    private bool _gatherFailed;
-
     private async ValueTask RunTaskAsync(WeightStepRun run, int index, CancellationToken cancellationToken)
     {
         WeightTask task = _plan.Tasks[index];
@@ -14,12 +12,14 @@ public sealed partial class WeightSender<TMap>
         if (!run.AnyLive(_plan.SendsOf(in task)))
             return;
         int gather = -1, staging = -1;
+        bool gathered = false;
         try
         {
             if (input is { InPlace: false })
             {
                 gather = await _gather!.RentAsync(cancellationToken).ConfigureAwait(false);
                 await GatherAsync(run, input, gather, cancellationToken).ConfigureAwait(false);
+                gathered = true;
             }
 
             await run.Loader.WaitAsync(_loads.TaskEnds[index], cancellationToken).ConfigureAwait(false);
@@ -38,13 +38,18 @@ public sealed partial class WeightSender<TMap>
                 }
             }
 
-            Submit(run, index, staging);
+            // The slot is the transfers' from here on, also when not all could be submitted.
+            int submitted = staging;
             staging = -1;
+            Submit(run, index, submitted);
         }
         finally
         {
-            if (gather >= 0)
+            // After a failure another rank may still write what was asked for.
+            if (gather >= 0 && gathered)
                 _gather!.Return(gather);
+            else if (gather >= 0)
+                _gather!.Lose(gather);
             if (staging >= 0)
                 _staging!.Return(staging);
         }
@@ -77,7 +82,6 @@ public sealed partial class WeightSender<TMap>
         }
         catch (Exception exception)
         {
-            _gatherFailed = true;
             throw exception is OperationCanceledException ? exception : new WeightUpdateException(
                 run.Step,
                 $"trainer rank {Rank} ({_name}) lacks parts of blocks from trainer ranks {string.Join(", ", input.Others.Keys.Order().Select(rank => $"{rank} ({_trainers[rank].Name})"))}: {exception.Message}",
@@ -125,37 +129,47 @@ public sealed partial class WeightSender<TMap>
     {
         ref readonly WeightTask task = ref _plan.Tasks[index];
         var transfers = new List<(WeightStepTarget Target, Transfer Transfer, long Bytes)>();
-        foreach (ref readonly WeightSend send in _plan.SendsOf(in task))
+        try
         {
-            WeightStepTarget target = run.Targets[send.DestinationRank];
-            if (!target.IsLive)
-                continue;
-            try
+            foreach (ref readonly WeightSend send in _plan.SendsOf(in task))
             {
-                run.Stages.Submitted();
-                Transfer transfer = _engine.Submit(
-                    new WeightWrites
-                    {
-                        Source = _options.Tensors.Handle,
-                        SourceOffset = _options.TensorsOffset,
-                        Staging = _staging?.Region.Handle ?? default,
-                        StagingOffset = staging < 0 ? 0 : _staging!.OffsetOf(staging),
-                        Destination = target.Tensors!.Handle,
-                        Immediate = target.Counter,
-                        Route = _plan.Handle,
-                        First = send.FirstPiece,
-                        Count = send.PieceCount,
-                    },
-                    new SubmitOptions { Deadline = run.Left });
-                transfers.Add((target, transfer, send.Bytes));
-            }
-            catch (Exception exception) when (exception is GardenException or TimeoutException)
-            {
-                target.Fail(exception);
+                WeightStepTarget target = run.Targets[send.DestinationRank];
+                if (target.IsLive && Submit(run, target, in send, staging) is { } transfer)
+                    transfers.Add((target, transfer, send.Bytes));
             }
         }
+        finally
+        {
+            run.Track(EndAsync(run, transfers, staging));
+        }
+    }
 
-        run.Track(EndAsync(run, transfers, staging));
+    /// <summary>Submits what a task writes to one receiver; null when that failed, and with it the receiver.</summary>
+    private Transfer? Submit(WeightStepRun run, WeightStepTarget target, in WeightSend send, int staging)
+    {
+        try
+        {
+            run.Stages.Submitted();
+            return _engine.Submit(
+                new WeightWrites
+                {
+                    Source = _options.Tensors.Handle,
+                    SourceOffset = _options.TensorsOffset,
+                    Staging = _staging?.Region.Handle ?? default,
+                    StagingOffset = staging < 0 ? 0 : _staging!.OffsetOf(staging),
+                    Destination = target.Tensors!.Handle,
+                    Immediate = target.Counter,
+                    Route = _plan.Handle,
+                    First = send.FirstPiece,
+                    Count = send.PieceCount,
+                },
+                new SubmitOptions { Deadline = run.Left });
+        }
+        catch (Exception exception) when (exception is GardenException or TimeoutException)
+        {
+            Abandon(run, target, exception);
+            return null;
+        }
     }
 
     private async Task EndAsync(WeightStepRun run, List<(WeightStepTarget Target, Transfer Transfer, long Bytes)> transfers, int staging)
@@ -165,8 +179,12 @@ public sealed partial class WeightSender<TMap>
         {
             try
             {
-                await run.EndOf(transfer).ConfigureAwait(false);
+                await WeightStepRun.EndOf(transfer, run.Sending).ConfigureAwait(false);
                 run.Stages.Written(bytes);
+            }
+            catch (OperationCanceledException)
+            {
+                // Whoever cancelled it says why.
             }
             catch (Exception exception)
             {
@@ -175,9 +193,11 @@ public sealed partial class WeightSender<TMap>
             }
         }
 
-        // What did not drain may still be read: such a slot is lost rather than used again.
+        // What did not drain may still be read: such a slot is not used again before its memory has new keys.
         if (staging >= 0 && drained)
             _staging!.Return(staging);
+        else if (staging >= 0)
+            _staging!.Lose(staging);
     }
 
     private void SubmitHashes(WeightStepRun run, WeightStepTarget target)
@@ -192,16 +212,17 @@ public sealed partial class WeightSender<TMap>
         }
         catch (Exception exception) when (exception is GardenException or TimeoutException)
         {
-            target.Fail(exception);
+            Abandon(run, target, exception);
         }
     }
 
-    /// <summary>After a failure another rank may still be writing what was gathered: the keys it has are made worthless before the buffers are used again.</summary>
-    private async Task FenceGathersAsync()
+    /// <summary>Working memory that another rank or a NIC may still use is made safe before it is used again.</summary>
+    /// <exception cref="TimeoutException">It did not drain in time; the next step begins with it.</exception>
+    private async Task RenewSlotsAsync()
     {
-        if (_gather is null || !_gatherFailed)
-            return;
-        await _gather.Region.RenewAsync(_engine.Options.DrainDeadline, CancellationToken.None).ConfigureAwait(false);
-        _gatherFailed = false;
+        if (_staging is not null)
+            await _staging.RenewAsync(_engine.Options.DrainDeadline).ConfigureAwait(false);
+        if (_gather is not null)
+            await _gather.RenewAsync(_engine.Options.DrainDeadline).ConfigureAwait(false);
     }
 }

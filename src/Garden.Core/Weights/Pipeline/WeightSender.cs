@@ -29,6 +29,7 @@ public sealed partial class WeightSender<TMap> : IAsyncDisposable
     private readonly WeightSlots? _staging;
     private readonly WeightSlots? _gather;
     private readonly WeightHashMemory? _hashes;
+    private readonly int _trainerRanks;
     private readonly List<IDisposable> _registrations = [];
     private int _disposed;
 
@@ -43,9 +44,10 @@ public sealed partial class WeightSender<TMap> : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(options);
         WeightMeshes<TMap> meshes = WeightScheduleTerms.MeshesOf<TMap>(schedule);
         options.Validate(meshes.TrainerBytes);
-        (_engine, _options, _terms) = (engine, options, WeightScheduleTerms.Of(schedule, options.Verify));
+        (_engine, _options, _terms, _trainerRanks) = (engine, options, WeightScheduleTerms.Of(schedule, options.Verify), schedule.Trainer.Ranks);
         _name = WeightHello.RequireName(options.Name ?? $"{engine.Address}");
         _plan = schedule.SenderPlan(rank);
+        _gatherers = new WeightGatherers(schedule.RanksThatReadFrom(rank));
         _inputs = new WeightTaskInput?[_plan.Tasks.Length];
         long gatherBytes = 0;
         for (int i = 0; i < _inputs.Length; i++)
@@ -55,9 +57,6 @@ public sealed partial class WeightSender<TMap> : IAsyncDisposable
                 gatherBytes = Math.Max(gatherBytes, input.BufferBytes);
         }
 
-        IWeightDevice device = options.Device ?? HostWeightDevice.Instance;
-        if (options.Tensors.Kind != device.Kind && (options.Verify || options.Source is not null || _plan.LargestStagingBytes != 0))
-            throw new ArgumentException($"The tensors are in {options.Tensors.Kind} memory; loading, packing, converting and hashing work in {device.Kind} memory. Set WeightSenderOptions.Device to the tensors' device.", nameof(options));
         GatherRanks = [.. _inputs.SelectMany(static input => input?.Others.Keys ?? []).Distinct().Order()];
         _loads = WeightLoadList.Of(meshes, rank, _plan.Tasks);
         (_firstHash, Dictionary<int, int> hashes) = WeightSendHashes.Of(_plan, out _firstSend);
@@ -70,6 +69,9 @@ public sealed partial class WeightSender<TMap> : IAsyncDisposable
 
         try
         {
+            IWeightDevice device = options.Device ?? HostWeightDevice.Instance;
+            if (options.Tensors.Kind != device.Kind && (options.Verify || options.Source is not null || _plan.LargestStagingBytes != 0))
+                throw new ArgumentException($"The tensors are in {options.Tensors.Kind} memory; loading, packing, converting and hashing work in {device.Kind} memory. Set WeightSenderOptions.Device to the tensors' device.", nameof(options));
             int slots = SlotsFor(options.Watermark, _plan.LargestStagingBytes, gatherBytes);
             if (_plan.LargestStagingBytes != 0)
                 _staging = new WeightSlots(engine, device, slots, _plan.LargestStagingBytes, options.Tensors.Device);
@@ -105,6 +107,7 @@ public sealed partial class WeightSender<TMap> : IAsyncDisposable
     /// <exception cref="WeightUpdateException">It refused: another map, another schedule, another rank.</exception>
     /// <exception cref="PeerFailedException">It failed.</exception>
     /// <exception cref="TimeoutException">It did not answer in time.</exception>
+    /// <exception cref="ArgumentException">The peer is connected as another rank already, or its messages are too short for a gather request.</exception>
     public Task ConnectReceiverAsync(int inferenceRank, Peer peer, TimeSpan deadline, CancellationToken cancellationToken = default) =>
         ConnectAsync(_links, WeightChannels.ToReceivers(_options.Channel), inferenceRank, peer, deadline, cancellationToken);
 
@@ -147,6 +150,7 @@ public sealed partial class WeightSender<TMap> : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(peer);
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
+        RequireFree(links, rank, peer);
         long began = Stopwatch.GetTimestamp();
         var link = new WeightReceiverLink(rank, peer);
         links[rank] = link;
@@ -164,6 +168,18 @@ public sealed partial class WeightSender<TMap> : IAsyncDisposable
             if (exception is TimeoutException)
                 throw new TimeoutException($"Rank {rank} at {peer.Address} did not answer the hello within {deadline.TotalSeconds:0.###} s; does it run with the same channel ({_options.Channel})?", exception);
             throw;
+        }
+    }
+
+    /// <summary>One connection is one rank's: by it answers are told apart.</summary>
+    private void RequireFree(ConcurrentDictionary<int, WeightReceiverLink> links, int rank, Peer peer)
+    {
+        if (links == _trainers && WeightGatherRequest.MostPieces(peer.MaxMessageLength) < 1)
+            throw new ArgumentException($"Messages to {peer.Address} have {peer.MaxMessageLength} bytes at most, too few for a gather request; raise the fabric's message length.", nameof(peer));
+        foreach (ConcurrentDictionary<int, WeightReceiverLink> known in (ConcurrentDictionary<int, WeightReceiverLink>[])[_links, _trainers])
+        {
+            if (known.Values.FirstOrDefault(link => link.Peer == peer) is { } link && (known != links || link.Rank != rank))
+                throw new ArgumentException($"{peer.Address} is connected as {(known == _links ? "inference" : "trainer")} rank {link.Rank} already; use a connection of its own for each rank (TransferEngine.ConnectAsync).", nameof(peer));
         }
     }
 

@@ -6,6 +6,12 @@ namespace Garden.Weights;
 /// <param name="Times">Where the time went.</param>
 public sealed record WeightStepReport(long Step, IReadOnlyList<WeightRankFailure> Failures, WeightStageTimes Times)
 {
+    /// <summary>
+    /// Trainer ranks that had not said, when the deadline passed, that they gather nothing more from this one: what they still ask for is
+    /// refused, so that their own receivers may lack the step. Mostly empty.
+    /// </summary>
+    public IReadOnlyList<int> LateTrainers { get; init; } = [];
+
     /// <summary>True when every receiver of this rank has everything, from all trainer ranks, and has verified it where that is on.</summary>
     public bool IsComplete => Failures.Count == 0;
 

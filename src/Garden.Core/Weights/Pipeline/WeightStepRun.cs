@@ -8,15 +8,32 @@ internal sealed class WeightStepRun(long step, TimeSpan deadline, IReadOnlyDicti
 {
     private readonly ConcurrentQueue<Task> _running = new();
     private readonly ConcurrentDictionary<int, (ImmCounter Counter, long Units)> _gathers = new();
+    private readonly CancellationTokenSource _sending = CancellationTokenSource.CreateLinkedTokenSource(limit.Token);
     private readonly long _began = Stopwatch.GetTimestamp();
     private int _offered;
 
     public long Step => step;
 
+    /// <summary>Ends with the step.</summary>
     public CancellationToken Token => limit.Token;
+
+    /// <summary>Ends when no receiver is left; what other trainer ranks gather here goes on.</summary>
+    public CancellationToken Sending => _sending.Token;
+
+    /// <summary>Completes when no trainer rank gathers here any more.</summary>
+    public required Task Served { get; init; }
+
+    /// <summary>True when every receiver has failed.</summary>
+    public bool NobodyIsLeft => targets.Values.All(static target => target.Failure is not null);
+
+    /// <summary>True when nothing that other ranks write for this step lands any more.</summary>
+    public bool IsFenced { get; set; }
 
     /// <summary>Why the step was given up; null while it was not.</summary>
     public Exception? Cause { get; set; }
+
+    /// <summary>Trainer ranks that still gathered here when the step ended.</summary>
+    public int[] LateTrainers { get; set; } = [];
 
     public IReadOnlyDictionary<int, WeightStepTarget> Targets => targets;
 
@@ -62,10 +79,10 @@ internal sealed class WeightStepRun(long step, TimeSpan deadline, IReadOnlyDicti
             counter.PoisonWith(cause);
     }
 
-    /// <summary>Waits for a transfer, which a step that has ended cancels: one that its peer does not take must not hold the step up.</summary>
-    public async Task EndOf(Transfer transfer)
+    /// <summary>Waits for a transfer, which a token cancels: one that its peer does not take must not hold the step up.</summary>
+    public static async Task EndOf(Transfer transfer, CancellationToken token)
     {
-        using CancellationTokenRegistration registration = Token.UnsafeRegister(static state => ((Transfer)state!).Cancel(), transfer);
+        using CancellationTokenRegistration registration = token.UnsafeRegister(static state => ((Transfer)state!).Cancel(), transfer);
         await transfer.AsValueTask().ConfigureAwait(false);
     }
 
@@ -80,18 +97,19 @@ internal sealed class WeightStepRun(long step, TimeSpan deadline, IReadOnlyDicti
 
     public void Cancel() => limit.Cancel();
 
-    /// <summary>Ends the step when every receiver has failed; callable on the worker.</summary>
-    public void CancelWhenNobodyIsLeft()
+    /// <summary>Ends the sending when every receiver has failed; callable on the worker.</summary>
+    public void StopWhenNobodyIsLeft()
     {
-        if (targets.Values.All(static target => target.Failure is not null))
-            _ = limit.CancelAsync();
+        if (NobodyIsLeft)
+            _ = _sending.CancelAsync();
     }
 
     public void Dispose()
     {
         foreach ((ImmCounter counter, _) in _gathers.Values)
-            counter.Dispose();
+            counter.Dispose(drainConfirmed: IsFenced);
         foreach (WeightStepTarget target in targets.Values)
             target.Dispose();
+        _sending.Dispose();
     }
 }

@@ -17,8 +17,8 @@ internal sealed class WeightStepTarget(WeightReceiverLink link)
 
     public bool IsLive => Failure is null && Tensors is not null;
 
-    /// <summary>The first cause stays; a peer's end explains more than the writes that ended with it.</summary>
-    public void Fail(Exception cause) => Interlocked.CompareExchange(ref _failure, link.Peer.Failure ?? cause, null);
+    /// <summary>The first cause stays, for which it returns true; a peer's end explains more than the writes that ended with it.</summary>
+    public bool Fail(Exception cause) => Interlocked.CompareExchange(ref _failure, link.Peer.Failure ?? cause, null) is null;
 
     public void Dispose()
     {

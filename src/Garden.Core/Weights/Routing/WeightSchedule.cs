@@ -108,6 +108,9 @@ public sealed class WeightSchedule
         return new WeightSenderPlanBuilder(_sides, Members, _cells, trainerRank, Trainer.Ranks).Build(_items[trainerRank]);
     }
 
+    /// <summary>The trainer ranks that gather parts of blocks from a trainer rank (see <see cref="WeightSenderPlan.Gathers"/>), in order.</summary>
+    internal int[] RanksThatReadFrom(int trainerRank) => WeightGathers.RanksThatReadFrom(trainerRank, _sides, Members, _cells, _senders);
+
     /// <summary>What an inference rank receives, one entry a sender, in the order of ranks. Allocates.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The inference mesh has no such rank.</exception>
     public WeightExpectation[] Expectations(int inferenceRank)
