@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Garden.Experts;
 using ILGPU;
+using ILGPU.Runtime.Cuda;
 
 namespace Garden.Kernels.Experts;
 
@@ -26,12 +27,13 @@ public readonly struct QuantizedRows<TRouting> : IDispatchRows<TRouting>
     public static void Write(ExpertKernelArgs arguments, ArrayView<int> shared, int destinations, int counts, int begin, int count)
     {
         int pieces = TRouting.ScaleBlock / Elements;
-        // A constant: no loop, which would not be unrolled.
-        int lanes = pieces % MostLanes == 0 && Warp.WarpSize >= MostLanes ? MostLanes : pieces % 4 == 0 ? 4 : pieces % 2 == 0 ? 2 : 1;
-        if (pieces == lanes)
-            WriteWhole(arguments, shared, destinations, counts, begin, count, lanes);
+        // Numbers of lanes are constants in each branch: what is left divides by constants.
+        if (CudaAsm.IsSupported && pieces == MostLanes)
+            WriteWhole(arguments, shared, destinations, counts, begin, count, MostLanes);
+        else if (pieces == CpuDevice.ThreadsPerWarp)
+            WriteWhole(arguments, shared, destinations, counts, begin, count, CpuDevice.ThreadsPerWarp);
         else
-            WritePieces(arguments, shared, destinations, counts, begin, count, lanes, pieces / lanes);
+            WritePieces(arguments, shared, destinations, counts, begin, count, pieces);
     }
 
     /// <summary>A lane has one piece of a block and keeps it in registers; two blocks are on their way at a time.</summary>
@@ -75,9 +77,12 @@ public readonly struct QuantizedRows<TRouting> : IDispatchRows<TRouting>
 
     /// <summary>A lane has several pieces of a block and reads them twice.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void WritePieces(ExpertKernelArgs arguments, ArrayView<int> shared, int destinations, int counts, int begin, int count, int lanes, int perLane)
+    private static void WritePieces(ExpertKernelArgs arguments, ArrayView<int> shared, int destinations, int counts, int begin, int count, int pieces)
     {
-        int blocks = TRouting.ScaleCount, work = count * blocks * lanes;
+        int lanes = MostLanes;
+        while (lanes > Warp.WarpSize || pieces % lanes != 0)
+            lanes >>= 1;
+        int perLane = pieces / lanes, blocks = TRouting.ScaleCount, work = count * blocks * lanes;
         for (int start = 0; start < work; start += Group.DimX)
         {
             int i = start + Group.IdxX;
