@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Garden.Experts;
 using ILGPU;
 
@@ -7,66 +8,155 @@ namespace Garden.Kernels.Experts;
 /// The kernel that ends a round: for each token the sum of the rows that came back, added in ascending order of ranks in single
 /// precision, rounded once. Then the next round may begin.
 /// </summary>
-/// <remarks>Shared memory, 32-bit words: 4 of its own, [rank] 1 when its results came.</remarks>
+/// <remarks>
+/// Shared memory, 32-bit words: those of <see cref="PeerWords"/>, [rank] 1 when its results came, [token of a batch][TopK] rows or −1,
+/// [token of a batch][TopK] those whose rank came, together, [token of a batch] how many.
+/// </remarks>
 /// <typeparam name="TRouting">The routing.</typeparam>
-public static unsafe class CombineReceive<TRouting>
+/// <typeparam name="TTrace">What is stamped on the way.</typeparam>
+public static unsafe class CombineReceive<TRouting, TTrace>
     where TRouting : unmanaged, IExpertRouting<TRouting>
+    where TTrace : unmanaged, IExpertTrace
 {
-    private const int FirstShared = DispatchSend<TRouting, CopiedRows<TRouting>>.FirstShared;
+    private const int Phase = (int)ExpertPhase.CombineReceive;
 
     /// <summary>Bytes of shared memory.</summary>
-    public static int SharedBytes(int ranks) => sizeof(int) * (FirstShared + ranks);
+    public static int SharedBytes(int ranks, int groupThreads) => sizeof(int) * (PeerWords.End(ranks) + ranks + (RowList.Batch(groupThreads) * (1 + (2 * TRouting.TopK))));
 
     /// <summary>The kernel. Its grid may have any number of groups.</summary>
     public static void Run(ExpertKernelArgs arguments)
     {
-        ArrayView<int> shared = ILGPU.SharedMemory.GetDynamic<int>();
-        var state = (ExpertRoundState*)arguments.State;
-        uint epoch = state->Epoch;
-        int tokens = state->Tokens;
+        ExpertWait.Begin();
+        Receive(arguments, ILGPU.SharedMemory.GetDynamic<int>());
+    }
+
+    /// <summary>What the kernel does, also as the second half of another.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void Receive(ExpertKernelArgs arguments, ArrayView<int> shared)
+    {
+        TTrace.Mark(arguments, Phase, 0);
+        uint epoch = GlobalMemory.Load4(arguments.State);
+        int tokens = (int)GlobalMemory.Load4(arguments.State + 4);
+        ulong region = arguments.Combine + (DispatchSend<TRouting, CopiedRows<TRouting>, NoTrace>.CombineArea(arguments, epoch) * arguments.CombineAreaBytes);
         if (tokens > arguments.MaxTokens)
             tokens = arguments.MaxTokens;
+        int batch = RowList.Batch(Group.DimX), came = PeerWords.End(arguments.Ranks), found = came + arguments.Ranks;
+        int terms = found + (batch * TRouting.TopK), counts = terms + (batch * TRouting.TopK);
         for (int rank = Group.IdxX; rank < arguments.Ranks; rank += Group.DimX)
-            shared[FirstShared + rank] = ExpertWait.Agree(arguments, (int)ExpertPhase.CombineReceive, rank, ExpertWait.CombineArrived, epoch, epoch) ? 1 : 0;
+            Gate(arguments, shared, epoch, rank, came);
         Group.Barrier();
-        int vectors = TRouting.HiddenSize * TRouting.CombineElementBytes / 16;
-        ulong region = arguments.Combine + (DispatchSend<TRouting, CopiedRows<TRouting>>.CombineArea(state, epoch) * arguments.CombineAreaBytes);
-        // Below 2²²: the combine of all tokens fits one write.
-        int all = tokens * vectors, step = Grid.DimX * Group.DimX;
-        for (int i = (Grid.IdxX * Group.DimX) + Group.IdxX; i < all; i += step)
+        ExpertWait.LetNextBegin();
+        TTrace.Mark(arguments, Phase, 1);
+        int each = (tokens + Grid.DimX - 1) / Grid.DimX;
+        int first = Grid.IdxX * each, end = first + each;
+        if (end > tokens)
+            end = tokens;
+        for (int begin = first; begin < end; begin += batch)
         {
-            int token = i / vectors, vector = i - (token * vectors);
-            ulong to = arguments.Combined + ((ulong)i * 16);
-            RowSum sum = default;
-            if (arguments.Accumulate != 0)
-                sum = RowSum.Of<TRouting>(GlobalMemory.Load16(to));
-            // Safe: both lists have TopK entries for every token.
-            int* sources = (int*)arguments.Sources + (token * TRouting.TopK), ranks = (int*)arguments.SourceRanks + (token * TRouting.TopK);
-            ulong from = region + ((ulong)vector * 16);
-            int k = 0;
-            // Two loads at a time are on their way before the first is used; a rank that is missing, or not there, adds nothing.
-            for (; k + 1 < TRouting.TopK && ranks[k + 1] >= 0; k += 2)
+            int count = end - begin;
+            if (count > batch)
+                count = batch;
+            for (int i = Group.IdxX; i < count * TRouting.TopK; i += Group.DimX)
             {
-                Vector16 one = GlobalMemory.Load16(from + ((ulong)sources[k] * (ulong)TRouting.CombineRowBytes));
-                Vector16 two = GlobalMemory.Load16(from + ((ulong)sources[k + 1] * (ulong)TRouting.CombineRowBytes));
-                if (shared[FirstShared + ranks[k]] != 0)
-                    sum = RowSum.Add<TRouting>(one, sum);
-                if (shared[FirstShared + ranks[k + 1]] != 0)
-                    sum = RowSum.Add<TRouting>(two, sum);
+                // Safe: both lists have TopK entries for every token.
+                ulong at = (ulong)(4L * ((begin * TRouting.TopK) + i));
+                int rank = (int)GlobalMemory.Load4(arguments.SourceRanks + at), row = (int)GlobalMemory.Load4(arguments.Sources + at);
+                shared[found + i] = rank >= 0 && shared[came + rank] != 0 ? row : -1;
             }
 
-            if (k < TRouting.TopK && ranks[k] >= 0 && shared[FirstShared + ranks[k]] != 0)
-                sum = RowSum.Add<TRouting>(GlobalMemory.Load16(from + ((ulong)sources[k] * (ulong)TRouting.CombineRowBytes)), sum);
+            Group.Barrier();
+            for (int i = Group.IdxX; i < count * TRouting.TopK; i += Group.DimX)
+            {
+                int token = i / TRouting.TopK, own = token * TRouting.TopK, row = shared[found + i];
+                int place = RowList.CountValid(shared, found + own, found + i);
+                if (row >= 0)
+                    shared[terms + own + place] = row;
+                if (i == own + TRouting.TopK - 1)
+                    shared[counts + token] = place + (row >= 0 ? 1 : 0);
+            }
 
-            GlobalMemory.Store16(to, RowSum.Round<TRouting>(sum));
+            Group.Barrier();
+            TTrace.Mark(arguments, Phase, 2);
+            Sum(arguments, shared, region, begin, count, terms, counts);
+            Group.Barrier();
         }
 
+        TTrace.Mark(arguments, Phase, 3);
         if (!ExpertWait.IsLastGroup(arguments.State + ExpertRoundState.CombineReceiveGroupsOffset, shared))
             return;
+        TTrace.Mark(arguments, Phase, 4);
         for (int rank = Group.IdxX; rank < arguments.Ranks; rank += Group.DimX)
-            ExpertWait.Tell(arguments, rank, ExpertWait.CombineConsumed, epoch);
+        {
+            ExpertWait.Forget(arguments, Phase, rank, epoch);
+            ExpertWait.Tell(arguments, shared, rank, ExpertWait.CombineConsumed, epoch);
+        }
+
         ExpertWait.Raise(arguments.CombineReceived, epoch);
         if (Group.IdxX == 0)
-            state->Epoch = epoch + 1;
+            GlobalMemory.Store4(arguments.State, epoch + 1);
+        TTrace.Mark(arguments, Phase, 5);
     }
+
+    private static void Gate(ExpertKernelArgs arguments, ArrayView<int> shared, uint epoch, int rank, int came)
+    {
+        ulong peer = ExpertPeerEntry.AddressOf(arguments, rank);
+        ulong flag = GlobalMemory.Load8(peer + ExpertPeerEntry.IncomingOffset) + ExpertWait.CombineArrived, outgoing = GlobalMemory.Load8(peer + ExpertPeerEntry.OutgoingOffset);
+        uint masked = GlobalMemory.Load4(peer + ExpertPeerEntry.IsMaskedOffset), staged = GlobalMemory.Load4(peer + ExpertPeerEntry.IsStagedOffset);
+        bool agreed = false;
+        if (PeerWords.Keep(arguments, shared, rank, masked, staged, outgoing) != PeerWords.Masked)
+        {
+            bool mine = ExpertWait.Came(arguments, flag, epoch);
+            agreed = ExpertWait.Agree(arguments, Phase, rank, mine, epoch);
+            // Another group saw the flag in time; what it stands for must be visible here too.
+            if (agreed && !mine)
+                DeviceFlag.LoadAcquireSystem(flag);
+        }
+
+        shared[came + rank] = agreed ? 1 : 0;
+    }
+
+    /// <summary>Sums a batch of tokens, two places of a thread at a time; a rank that is missing, or not there, adds nothing.</summary>
+    private static void Sum(ExpertKernelArgs arguments, ArrayView<int> shared, ulong region, int begin, int count, int terms, int counts)
+    {
+        int vectors = TRouting.HiddenSize * TRouting.CombineElementBytes / 16, all = count * vectors;
+        ulong to = arguments.Combined + ((ulong)begin * (ulong)vectors * 16);
+        for (int i = Group.IdxX; i < all; i += 2 * Group.DimX)
+        {
+            int other = i + Group.DimX < all ? i + Group.DimX : i;
+            int token = i / vectors, otherToken = other / vectors;
+            ulong from = region + ((ulong)(i - (token * vectors)) * 16), otherFrom = region + ((ulong)(other - (otherToken * vectors)) * 16);
+            int term = terms + (token * TRouting.TopK), otherTerm = terms + (otherToken * TRouting.TopK);
+            int rows = shared[counts + token], otherRows = shared[counts + otherToken], most = rows > otherRows ? rows : otherRows;
+            RowSum sum = default, otherSum = default;
+            if (arguments.Accumulate != 0)
+            {
+                Vector16 before = GlobalMemory.Load16(to + ((ulong)i * 16)), otherBefore = GlobalMemory.Load16(to + ((ulong)other * 16));
+                sum = RowSum.Of<TRouting>(before);
+                otherSum = RowSum.Of<TRouting>(otherBefore);
+            }
+
+            // Four loads are on their way before the first is added; behind the end the region's begin is loaded and not added.
+            for (int next = 0; next < most; next += 2)
+            {
+                Vector16 a = Term(shared, from, term, next, rows), b = Term(shared, from, term, next + 1, rows);
+                Vector16 c = Term(shared, otherFrom, otherTerm, next, otherRows), d = Term(shared, otherFrom, otherTerm, next + 1, otherRows);
+                if (next < rows)
+                    sum = RowSum.Add<TRouting>(a, sum);
+                if (next + 1 < rows)
+                    sum = RowSum.Add<TRouting>(b, sum);
+                if (next < otherRows)
+                    otherSum = RowSum.Add<TRouting>(c, otherSum);
+                if (next + 1 < otherRows)
+                    otherSum = RowSum.Add<TRouting>(d, otherSum);
+            }
+
+            GlobalMemory.Store16(to + ((ulong)i * 16), RowSum.Round<TRouting>(sum));
+            if (other != i)
+                GlobalMemory.Store16(to + ((ulong)other * 16), RowSum.Round<TRouting>(otherSum));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector16 Term(ArrayView<int> shared, ulong from, int term, int next, int rows) =>
+        GlobalMemory.Load16(from + (next < rows ? (ulong)shared[term + next] * (ulong)TRouting.CombineRowBytes : 0));
 }

@@ -9,153 +9,210 @@ namespace Garden.Kernels.Experts;
 /// of the top-k with one single-precision fma each, rounded once to the combine element.
 /// </summary>
 /// <remarks>
-/// Shared memory, 32-bit words: 4 of its own, [source] rows, [source + 1] first row of each source, [source] 1 when results may be sent,
-/// [row of a batch] terms, [row of a batch][TopK] rows, [row of a batch][TopK] weights.
+/// Shared memory, 32-bit words: those of <see cref="PeerWords"/>, [source] 1 when results may be sent, [source] address of its results (two words), [source] rows,
+/// [source + 1] first row of each source, [row of a batch] where the row goes (two words), [row of a batch][TopK] rows of results or −1, [row of a batch][TopK] those that are,
+/// together, [row of a batch][TopK] their weights, [row of a batch] how many.
 /// </remarks>
 /// <typeparam name="TRouting">The routing.</typeparam>
-public static unsafe class CombineSend<TRouting>
+/// <typeparam name="TTrace">What is stamped on the way.</typeparam>
+public static unsafe class CombineSend<TRouting, TTrace>
     where TRouting : unmanaged, IExpertRouting<TRouting>
+    where TTrace : unmanaged, IExpertTrace
 {
-    private const int FirstShared = DispatchSend<TRouting, CopiedRows<TRouting>>.FirstShared;
+    private const int Phase = (int)ExpertPhase.CombineSend;
 
     /// <summary>Bytes of shared memory.</summary>
     public static int SharedBytes(int ranks, int groupThreads) =>
-        sizeof(int) * (FirstShared + (3 * ranks) + 1 + (Batch(groupThreads) * (1 + (2 * TRouting.TopK))));
+        sizeof(int) * (PeerWords.End(ranks) + (5 * ranks) + 1 + (RowList.Batch(groupThreads) * (3 + (3 * TRouting.TopK))));
 
     /// <summary>The kernel. Its grid may have any number of groups.</summary>
     public static void Run(ExpertKernelArgs arguments)
     {
-        ArrayView<int> shared = ILGPU.SharedMemory.GetDynamic<int>();
-        var state = (ExpertRoundState*)arguments.State;
-        uint epoch = state->Epoch;
-        int ranks = arguments.Ranks;
-        int rowsOf = FirstShared, firstRows = rowsOf + ranks, sendable = firstRows + ranks + 1;
-        int batchCounts = sendable + ranks, batchRows = batchCounts + Batch(Group.DimX), batchWeights = batchRows + (Batch(Group.DimX) * TRouting.TopK);
-        for (int source = Group.IdxX; source < ranks; source += Group.DimX)
-        {
-            bool agreed = ExpertWait.Agree(arguments, (int)ExpertPhase.CombineSend, source, ExpertWait.CombineConsumed, epoch - 2 + Peer(arguments, source)->IsStaged, epoch);
-            shared[sendable + source] = agreed ? 1 : 0;
-            shared[rowsOf + source] = (int)GlobalMemory.Load4(arguments.Received + (ulong)(4 * source));
-        }
+        ExpertWait.Begin();
+        Send(arguments, ILGPU.SharedMemory.GetDynamic<int>());
+    }
 
+    /// <summary>What the kernel does, also as the first half of another.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void Send(ExpertKernelArgs arguments, ArrayView<int> shared)
+    {
+        TTrace.Mark(arguments, Phase, 0);
+        uint epoch = GlobalMemory.Load4(arguments.State);
+        int ranks = arguments.Ranks, batch = RowList.Batch(Group.DimX);
+        int sendable = PeerWords.End(ranks), targets = sendable + ranks, rowsOf = targets + (2 * ranks), firstRows = rowsOf + ranks;
+        int rowTargets = firstRows + ranks + 1, found = rowTargets + (2 * batch), terms = found + (batch * TRouting.TopK);
+        int weights = terms + (batch * TRouting.TopK), counts = weights + (batch * TRouting.TopK);
+        for (int source = Group.IdxX; source < ranks; source += Group.DimX)
+            Gate(arguments, shared, epoch, source, sendable, targets, rowsOf);
         Group.Barrier();
-        int rows = DispatchReceive<TRouting>.SumRows(shared, rowsOf, firstRows, ranks);
+        ExpertWait.LetNextBegin();
+        TTrace.Mark(arguments, Phase, 1);
+        SharedWords.Sum(shared, rowsOf, firstRows, ranks, 1);
+        Group.Barrier();
+        int rows = shared[firstRows + ranks];
         int each = (rows + Grid.DimX - 1) / Grid.DimX;
         int first = Grid.IdxX * each, end = first + each;
-        if (first > rows)
-            first = rows;
         if (end > rows)
             end = rows;
-        int batch = Batch(Group.DimX);
         for (int begin = first; begin < end; begin += batch)
         {
             int count = end - begin;
             if (count > batch)
                 count = batch;
-            for (int i = Group.IdxX; i < count; i += Group.DimX)
-                List(arguments, shared, begin + i, firstRows, batchCounts + i, batchRows + (i * TRouting.TopK), batchWeights + (i * TRouting.TopK));
+            for (int i = Group.IdxX; i < count * TRouting.TopK; i += Group.DimX)
+                List(arguments, shared, begin, i, firstRows, sendable, targets, rowTargets, found);
             Group.Barrier();
-            Sum(arguments, shared, begin, count, firstRows, sendable, batchCounts, batchRows, batchWeights);
+            TTrace.Mark(arguments, Phase, 2);
+            if (arguments.Output == (int)ExpertOutput.RankRows)
+            {
+                Copy(arguments, shared, begin, count, rowTargets);
+            }
+            else
+            {
+                for (int i = Group.IdxX; i < count * TRouting.TopK; i += Group.DimX)
+                    Pack(arguments, shared, begin, i, firstRows, found, terms, weights, counts);
+                Group.Barrier();
+                Sum(arguments, shared, count, rowTargets, terms, weights, counts);
+            }
+
             Group.Barrier();
         }
 
+        TTrace.Mark(arguments, Phase, 3);
         if (!ExpertWait.IsLastGroup(arguments.State + ExpertRoundState.CombineSendGroupsOffset, shared))
             return;
+        TTrace.Mark(arguments, Phase, 4);
         for (int source = Group.IdxX; source < ranks; source += Group.DimX)
         {
-            bool sent = shared[sendable + source] != 0;
-            if (Peer(arguments, source)->IsStaged != 0)
+            bool sent = PeerWords.Kind(shared, source) != PeerWords.Masked && !ExpertWait.HasFailed(arguments, Phase, source, epoch);
+            ExpertWait.Forget(arguments, Phase, source, epoch);
+            if (PeerWords.Kind(shared, source) == PeerWords.Staged)
             {
                 ulong post = arguments.Posts + ((ulong)source * ExpertPost.SizeInBytes);
                 GlobalMemory.Store4(post + 8, GlobalMemory.Load4(arguments.Received + (ulong)(4 * (ranks + source))));
-                GlobalMemory.Store4(post + 12, sent ? (uint)(shared[firstRows + source + 1] - shared[firstRows + source]) : uint.MaxValue);
+                GlobalMemory.Store4(post + 12, sent ? (uint)shared[rowsOf + source] : uint.MaxValue);
             }
             else if (sent)
             {
-                ExpertWait.Tell(arguments, source, ExpertWait.CombineArrived, epoch);
+                ExpertWait.Tell(arguments, shared, source, ExpertWait.CombineArrived, epoch);
             }
         }
 
         ExpertWait.Raise(arguments.CombineSent, epoch);
+        TTrace.Mark(arguments, Phase, 5);
     }
 
-    private static int Batch(int groupThreads) => groupThreads < 32 ? groupThreads : 32;
+    /// <summary>Waits until a source's place for results may be written, and finds it.</summary>
+    private static void Gate(ExpertKernelArgs arguments, ArrayView<int> shared, uint epoch, int source, int sendable, int targets, int rowsOf)
+    {
+        ulong peer = ExpertPeerEntry.AddressOf(arguments, source);
+        ulong combine = GlobalMemory.Load8(peer + ExpertPeerEntry.CombineOffset), incoming = GlobalMemory.Load8(peer + ExpertPeerEntry.IncomingOffset);
+        ulong outgoing = GlobalMemory.Load8(peer + ExpertPeerEntry.OutgoingOffset);
+        uint masked = GlobalMemory.Load4(peer + ExpertPeerEntry.IsMaskedOffset), staged = GlobalMemory.Load4(peer + ExpertPeerEntry.IsStagedOffset);
+        uint rows = GlobalMemory.Load4(arguments.Received + (ulong)(4 * source)), row = GlobalMemory.Load4(arguments.Received + (ulong)(4 * (arguments.Ranks + source)));
+        int kind = PeerWords.Keep(arguments, shared, source, masked, staged, outgoing);
+        // Results have two areas, staging one.
+        bool may = kind != PeerWords.Masked && ExpertWait.MaySend(arguments, Phase, source, incoming + ExpertWait.CombineConsumed, epoch - 2 + staged, epoch);
+        shared[sendable + source] = may ? 1 : 0;
+        shared[rowsOf + source] = (int)rows;
+        ulong area = (row & (uint)ExpertRankHeader.CombineAreaBit) != 0 ? arguments.CombineAreaBytes : 0;
+        ulong first = (row & ~(uint)ExpertRankHeader.CombineAreaBit) * (ulong)TRouting.CombineRowBytes;
+        SharedWords.SetAddress(shared, targets + (2 * source), kind == PeerWords.Staged ? combine : combine + area + first);
+    }
+
+    /// <summary>Reads one term of a row of the batch, and where the row goes.</summary>
+    private static void List(ExpertKernelArgs arguments, ArrayView<int> shared, int begin, int i, int firstRows, int sendable, int targets, int rowTargets, int found)
+    {
+        int at = i / TRouting.TopK, k = i - (at * TRouting.TopK), row = begin + at;
+        int source = RowList.SourceOf(shared, firstRows, arguments.Ranks, row), slot = row - shared[firstRows + source];
+        if (k == 0)
+        {
+            SharedWords.SetAddress(
+                shared, rowTargets + (2 * at),
+                shared[sendable + source] == 0 ? 0 : SharedWords.Address(shared, targets + (2 * source)) + ((ulong)slot * (ulong)TRouting.CombineRowBytes));
+        }
+
+        if (arguments.Output != (int)ExpertOutput.RankRows)
+            shared[found + i] = (int)GlobalMemory.Load4(arguments.Inverse + (ulong)(4L * ((((source * arguments.MaxTokens) + slot) * TRouting.TopK) + k)));
+    }
+
+    /// <summary>Puts the terms that are there together, in ascending places.</summary>
+    private static void Pack(ExpertKernelArgs arguments, ArrayView<int> shared, int begin, int i, int firstRows, int found, int terms, int weights, int counts)
+    {
+        int at = i / TRouting.TopK, first = at * TRouting.TopK, k = i - first, term = shared[found + i];
+        int place = RowList.CountValid(shared, found + first, found + i);
+        if (k == TRouting.TopK - 1)
+            shared[counts + at] = place + (term >= 0 ? 1 : 0);
+        if (term < 0)
+            return;
+        int source = RowList.SourceOf(shared, firstRows, arguments.Ranks, begin + at), slot = begin + at - shared[firstRows + source];
+        shared[terms + first + place] = term;
+        shared[weights + first + place] = (int)GlobalMemory.Load4(arguments.InverseWeights + (ulong)(4L * ((((source * arguments.MaxTokens) + slot) * TRouting.TopK) + k)));
+    }
+
+    /// <summary>Rows whose weights the caller has applied.</summary>
+    private static void Copy(ExpertKernelArgs arguments, ArrayView<int> shared, int begin, int count, int rowTargets)
+    {
+        int vectors = TRouting.HiddenSize * TRouting.CombineElementBytes / 16, all = count * vectors, step = Group.DimX;
+        ulong from = arguments.Results + ((ulong)begin * (ulong)vectors * 16);
+        // Four loads are on their way before the first is stored; behind the end the last is loaded again and not stored.
+        for (int i = Group.IdxX; i < all; i += 4 * step)
+        {
+            Vector16 a = Load(from, i, all), b = Load(from, i + step, all), c = Load(from, i + (2 * step), all), d = Load(from, i + (3 * step), all);
+            Store(shared, rowTargets, i, all, vectors, a);
+            Store(shared, rowTargets, i + step, all, vectors, b);
+            Store(shared, rowTargets, i + (2 * step), all, vectors, c);
+            Store(shared, rowTargets, i + (3 * step), all, vectors, d);
+        }
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ExpertPeerEntry* Peer(ExpertKernelArgs arguments, int rank) =>
-        // Safe: the table has an entry for every rank.
-        (ExpertPeerEntry*)(arguments.Peers + ((ulong)rank * ExpertPeerEntry.SizeInBytes));
+    private static Vector16 Load(ulong from, int i, int all) => GlobalMemory.Load16(from + ((ulong)(i < all ? i : all - 1) * 16));
 
-    /// <summary>Lists the terms of one row: its choices on this rank, in ascending places.</summary>
-    private static void List(ExpertKernelArgs arguments, ArrayView<int> shared, int row, int firstRows, int batchCount, int batchRow, int batchWeight)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(ArrayView<int> shared, int rowTargets, int i, int all, int vectors, Vector16 value)
     {
-        if (arguments.Output == (int)ExpertOutput.RankRows)
-        {
-            shared[batchCount] = 1;
-            shared[batchRow] = row;
+        if (i >= all)
             return;
-        }
-
-        int source = DispatchReceive<TRouting>.SourceOf(shared, firstRows, arguments.Ranks, row);
-        int place = ((source * arguments.MaxTokens) + row - shared[firstRows + source]) * TRouting.TopK, count = 0;
-        for (int k = 0; k < TRouting.TopK; k++)
-        {
-            int term = (int)GlobalMemory.Load4(arguments.Inverse + (ulong)(4L * (place + k)));
-            if (term < 0)
-                continue;
-            shared[batchRow + count] = term;
-            shared[batchWeight + count++] = (int)GlobalMemory.Load4(arguments.InverseWeights + (ulong)(4L * (place + k)));
-        }
-
-        shared[batchCount] = count;
+        int row = i / vectors;
+        ulong to = SharedWords.Address(shared, rowTargets + (2 * row));
+        if (to != 0)
+            GlobalMemory.Store16(to + ((ulong)(i - (row * vectors)) * 16), value);
     }
 
-    private static void Sum(
-        ExpertKernelArgs arguments, ArrayView<int> shared, int begin, int count, int firstRows, int sendable, int batchCounts, int batchRows, int batchWeights)
+    private static void Sum(ExpertKernelArgs arguments, ArrayView<int> shared, int count, int rowTargets, int terms, int weights, int counts)
     {
         int vectors = TRouting.HiddenSize * TRouting.CombineElementBytes / 16;
         for (int i = Group.IdxX; i < count * vectors; i += Group.DimX)
         {
-            int at = i / vectors, vector = i - (at * vectors);
-            int source = DispatchReceive<TRouting>.SourceOf(shared, firstRows, arguments.Ranks, begin + at);
-            if (shared[sendable + source] == 0)
+            int at = i / vectors;
+            ulong offset = (ulong)(i - (at * vectors)) * 16, from = arguments.Results + offset, to = SharedWords.Address(shared, rowTargets + (2 * at));
+            if (to == 0)
                 continue;
-            ulong from = arguments.Results + ((ulong)vector * 16);
-            int terms = shared[batchCounts + at], term = batchRows + (at * TRouting.TopK), weight = batchWeights + (at * TRouting.TopK);
-            ulong to = Row(arguments, source, begin + at - shared[firstRows + source]) + ((ulong)vector * 16);
-            if (arguments.Output == (int)ExpertOutput.RankRows)
-            {
-                GlobalMemory.Store16(to, GlobalMemory.Load16(from + ((ulong)shared[term] * (ulong)vectors * 16)));
-                continue;
-            }
-
+            int term = terms + (at * TRouting.TopK), weight = weights + (at * TRouting.TopK), all = shared[counts + at];
             RowSum sum = default;
-            int next = 0;
-            // Two loads at a time are on their way before the first is used.
-            for (; next + 1 < terms; next += 2)
+            // Four loads are on their way before the first is used; behind the end the last is loaded again and not added.
+            for (int next = 0; next < all; next += 4)
             {
-                Vector16 one = GlobalMemory.Load16(from + ((ulong)shared[term + next] * (ulong)vectors * 16));
-                Vector16 two = GlobalMemory.Load16(from + ((ulong)shared[term + next + 1] * (ulong)vectors * 16));
-                sum = RowSum.MultiplyAdd<TRouting>(one, Interop.IntAsFloat((uint)shared[weight + next]), sum);
-                sum = RowSum.MultiplyAdd<TRouting>(two, Interop.IntAsFloat((uint)shared[weight + next + 1]), sum);
+                Vector16 a = Term(shared, from, vectors, term, next, all), b = Term(shared, from, vectors, term, next + 1, all);
+                Vector16 c = Term(shared, from, vectors, term, next + 2, all), d = Term(shared, from, vectors, term, next + 3, all);
+                sum = RowSum.MultiplyAdd<TRouting>(a, Weight(shared, weight + next), sum);
+                if (next + 1 < all)
+                    sum = RowSum.MultiplyAdd<TRouting>(b, Weight(shared, weight + next + 1), sum);
+                if (next + 2 < all)
+                    sum = RowSum.MultiplyAdd<TRouting>(c, Weight(shared, weight + next + 2), sum);
+                if (next + 3 < all)
+                    sum = RowSum.MultiplyAdd<TRouting>(d, Weight(shared, weight + next + 3), sum);
             }
 
-            if (next < terms)
-                sum = RowSum.MultiplyAdd<TRouting>(GlobalMemory.Load16(from + ((ulong)shared[term + next] * (ulong)vectors * 16)), Interop.IntAsFloat((uint)shared[weight + next]), sum);
-            GlobalMemory.Store16(to, RowSum.Round<TRouting>(sum));
+            GlobalMemory.Store16(to + offset, RowSum.Round<TRouting>(sum));
         }
     }
 
-    /// <summary>Where the results of a source's slot go.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ulong Row(ExpertKernelArgs arguments, int source, int slot)
-    {
-        ExpertPeerEntry* peer = Peer(arguments, source);
-        ulong bytes = (ulong)TRouting.CombineRowBytes;
-        if (peer->IsStaged != 0)
-            return peer->Combine + ((ulong)slot * bytes);
-        int first = ((int*)arguments.Received)[arguments.Ranks + source];
-        ulong area = (first & ExpertRankHeader.CombineAreaBit) != 0 ? arguments.CombineAreaBytes : 0;
-        return peer->Combine + area + ((ulong)((first & ~ExpertRankHeader.CombineAreaBit) + slot) * bytes);
-    }
+    private static Vector16 Term(ArrayView<int> shared, ulong from, int vectors, int term, int next, int all) =>
+        GlobalMemory.Load16(from + ((ulong)shared[term + (next < all ? next : all - 1)] * (ulong)vectors * 16));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Weight(ArrayView<int> shared, int at) => Interop.IntAsFloat((uint)shared[at]);
 }

@@ -8,301 +8,162 @@ namespace Garden.Kernels.Experts;
 /// The kernel that sends tokens to the ranks of their experts: each token once to each rank, in ascending order of tokens, as
 /// <see cref="ExpertDispatch"/> says. Every group counts all choices by itself, so none waits for another: cheaper than a grid-wide wait.
 /// </summary>
-/// <remarks>
-/// Shared memory, 32-bit words: 4 of its own, [copy][rank] rows ahead of the group's tokens, [copy][rank] rows from there on, [expert]
-/// choices ahead, [expert] choices from there on, [rank] choices, [rank] first combine row, [rank] staged line, [rank] 1 when the slot may
-/// be written. The second word of its own counts the choices that are sent.
-/// </remarks>
 /// <typeparam name="TRouting">The routing.</typeparam>
 /// <typeparam name="TRows">How rows are made.</typeparam>
-public static unsafe class DispatchSend<TRouting, TRows>
+/// <typeparam name="TTrace">What is stamped on the way: nothing, but for a timeline.</typeparam>
+public static unsafe class DispatchSend<TRouting, TRows, TTrace>
     where TRouting : unmanaged, IExpertRouting<TRouting>
     where TRows : unmanaged, IDispatchRows<TRouting>
+    where TTrace : unmanaged, IExpertTrace
 {
-    internal const int FirstShared = 4;
-
-    private const int Sent = 1;
+    private const int Phase = (int)ExpertPhase.DispatchSend;
 
     /// <summary>Bytes of shared memory.</summary>
-    public static int SharedBytes(int ranks, int copies) => sizeof(int) * (FirstShared + (2 * copies * ranks) + (2 * TRouting.Experts) + (4 * ranks));
+    public static int SharedBytes(int ranks, int copies) => sizeof(int) * SendLayout.Of<TRouting>(ranks, copies).End;
 
     /// <summary>The kernel. Its grid may have any number of groups; a group has whole warps.</summary>
     public static void Run(ExpertKernelArgs arguments)
     {
-        ArrayView<int> shared = ILGPU.SharedMemory.GetDynamic<int>();
-        var state = (ExpertRoundState*)arguments.State;
-        uint epoch = state->Epoch;
-        int tokens = state->Tokens;
+        ExpertWait.Begin();
+        Send(arguments, ILGPU.SharedMemory.GetDynamic<int>());
+    }
+
+    /// <summary>What the kernel does, also as the first half of another.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void Send(ExpertKernelArgs arguments, ArrayView<int> shared)
+    {
+        TTrace.Mark(arguments, Phase, 0);
+        SendLayout layout = SendLayout.Of<TRouting>(arguments.Ranks, arguments.CounterCopies);
+        uint epoch = GlobalMemory.Load4(arguments.State);
+        int tokens = (int)GlobalMemory.Load4(arguments.State + 4);
         if (tokens > arguments.MaxTokens)
             tokens = arguments.MaxTokens;
-        int ranks = arguments.Ranks, copies = arguments.CounterCopies;
-        int rowsAhead = FirstShared, rowsFrom = rowsAhead + (copies * ranks);
-        int choicesAhead = rowsFrom + (copies * ranks), choicesFrom = choicesAhead + TRouting.Experts;
-        int choicesOf = choicesFrom + TRouting.Experts, combineRow = choicesOf + ranks, stagedLine = combineRow + ranks, writable = stagedLine + ranks;
         int each = (tokens + Grid.DimX - 1) / Grid.DimX;
-        int first = Grid.IdxX * each;
-        int end = first + each;
+        int first = Grid.IdxX * each, end = first + each;
         if (first > tokens)
             first = tokens;
         if (end > tokens)
             end = tokens;
-
-        if (Group.IdxX == 0)
-            shared[Sent] = 0;
-        for (int i = rowsAhead + Group.IdxX; i < combineRow; i += Group.DimX)
-            shared[i] = 0;
-        for (int rank = Group.IdxX; rank < ranks; rank += Group.DimX)
+        // A group without tokens counts for the lines it writes, if there are any.
+        if (first < end || Grid.IdxX < arguments.Ranks)
         {
-            uint staged = Peer(arguments, rank)->IsStaged;
-            // A slot has two parities, staging one.
-            shared[writable + rank] = ExpertWait.Agree(arguments, (int)ExpertPhase.DispatchSend, rank, ExpertWait.DispatchConsumed, epoch - 2 + staged, epoch) ? 1 : 0;
+            for (int i = layout.Zeroed + Group.IdxX; i < layout.ZeroedEnd; i += Group.DimX)
+                shared[i] = 0;
+            if (Group.IdxX == 0)
+                shared[SendLayout.Dropped] = shared[SendLayout.Invalid] = 0;
+            Gate(arguments, shared, layout, epoch);
+            Group.Barrier();
+            ExpertWait.LetNextBegin();
+            TTrace.Mark(arguments, Phase, 1);
+            DispatchCount<TRouting>.Count(arguments, shared, layout, tokens, first);
+            Group.Barrier();
+            TTrace.Mark(arguments, Phase, 2);
+            SumRanks(arguments, shared, layout);
+            SetLines(arguments, shared, layout, epoch);
+            WriteCounts(arguments, shared, layout);
+            Group.Barrier();
+            TTrace.Mark(arguments, Phase, 3);
+            WriteHeaders(arguments, shared, layout, epoch);
+            for (int begin = first; begin < end; begin += SendLayout.Batch)
+            {
+                int count = end - begin;
+                if (count > SendLayout.Batch)
+                    count = SendLayout.Batch;
+                DispatchPlace<TRouting>.Place(arguments, shared, layout, begin, count);
+                TTrace.Mark(arguments, Phase, 4);
+                TRows.Write(arguments, shared, layout.Destinations, layout.Counts, begin, count);
+                if (begin + count == end)
+                    break;
+                Group.Barrier();
+                DispatchPlace<TRouting>.Advance(arguments, shared, layout);
+                Group.Barrier();
+            }
         }
 
-        Group.Barrier();
-        Count(arguments, shared, tokens, first);
-        Group.Barrier();
-        SumCopies(shared, ranks, copies);
-        Group.Barrier();
-        SumRanks(arguments, shared, combineRow, stagedLine);
-        PlaceRows(arguments, shared, first, end);
-        PlaceChoices(arguments, shared, choicesAhead, first, end);
-        Group.Barrier();
-        for (int token = first + Group.IdxX; token < end; token += Group.DimX)
-            ListDestinations(arguments, shared, epoch, token, combineRow, stagedLine, writable);
-        Group.Barrier();
-        TRows.Write(arguments, first, end);
-        WriteChoices(arguments, first, end);
-        WriteCounts(arguments, shared, epoch, choicesOf, stagedLine, writable);
-        Group.Barrier();
-        WriteHeaders(arguments, shared, epoch, choicesOf, combineRow, stagedLine, writable);
+        TTrace.Mark(arguments, Phase, 5);
+        if (Grid.IdxX == 0)
+            Report(arguments, shared, layout, epoch);
         if (!ExpertWait.IsLastGroup(arguments.State + ExpertRoundState.DispatchSendGroupsOffset, shared))
             return;
-        for (int rank = Group.IdxX; rank < ranks; rank += Group.DimX)
-        {
-            bool sent = shared[writable + rank] != 0;
-            if (Peer(arguments, rank)->IsStaged != 0)
-            {
-                ulong post = arguments.Posts + ((ulong)rank * ExpertPost.SizeInBytes);
-                GlobalMemory.Store4(post, sent ? (uint)shared[stagedLine + rank] : uint.MaxValue);
-                GlobalMemory.Store4(post + 4, (uint)Total(shared, ranks, copies, rank));
-            }
-            else if (sent)
-            {
-                ExpertWait.Tell(arguments, rank, ExpertWait.DispatchArrived, epoch);
-            }
-        }
-
-        if (Group.IdxX == 0)
-            Report(arguments, shared[Sent], tokens, epoch);
+        TTrace.Mark(arguments, Phase, 6);
+        for (int rank = Group.IdxX; rank < arguments.Ranks; rank += Group.DimX)
+            Tell(arguments, shared, rank, epoch);
         ExpertWait.Raise(arguments.DispatchSent, epoch);
-    }
-
-    /// <summary>The rank that holds an expert, or −1 when the choice is masked, its expert does not exist or its rank is masked.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int RankOf(ExpertKernelArgs arguments, int expert)
-    {
-        if ((uint)expert >= (uint)TRouting.Experts)
-            return -1;
-        int rank = (int)((uint)expert / (uint)arguments.ExpertsPerRank);
-        return Peer(arguments, rank)->IsMasked != 0 ? -1 : rank;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ExpertPeerEntry* Peer(ExpertKernelArgs arguments, int rank) =>
-        // Safe: the table has an entry for every rank, and ranks come from checked experts.
-        (ExpertPeerEntry*)(arguments.Peers + ((ulong)rank * ExpertPeerEntry.SizeInBytes));
-
-    /// <summary>True when no earlier choice of the token is on the rank.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool IsFirst(ExpertKernelArgs arguments, int* chosen, int k, int rank)
-    {
-        int begin = rank * arguments.ExpertsPerRank;
-        for (int earlier = 0; earlier < k; earlier++)
-        {
-            if ((uint)(chosen[earlier] - begin) < (uint)arguments.ExpertsPerRank && (uint)chosen[earlier] < (uint)TRouting.Experts)
-                return false;
-        }
-
-        return true;
+        TTrace.Mark(arguments, Phase, 7);
     }
 
     /// <summary>The area of the combine region that the round's results come back to.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static uint CombineArea(ExpertRoundState* state, uint epoch) => state->CombineArea == 0 ? epoch & 1 : state->CombineArea - 1;
+    internal static uint CombineArea(ExpertKernelArgs arguments, uint epoch)
+    {
+        uint area = GlobalMemory.Load4(arguments.State + ExpertRoundState.CombineAreaOffset);
+        return area == 0 ? epoch & 1 : area - 1;
+    }
 
-    private static void Count(ExpertKernelArgs arguments, ArrayView<int> shared, int tokens, int first)
+    /// <summary>Waits until slots may be written, a thread a rank.</summary>
+    private static void Gate(ExpertKernelArgs arguments, ArrayView<int> shared, SendLayout layout, uint epoch)
+    {
+        for (int rank = Group.IdxX; rank < arguments.Ranks; rank += Group.DimX)
+        {
+            ulong peer = ExpertPeerEntry.AddressOf(arguments, rank);
+            ulong dispatch = GlobalMemory.Load8(peer), incoming = GlobalMemory.Load8(peer + ExpertPeerEntry.IncomingOffset), outgoing = GlobalMemory.Load8(peer + ExpertPeerEntry.OutgoingOffset);
+            uint masked = GlobalMemory.Load4(peer + ExpertPeerEntry.IsMaskedOffset), staged = GlobalMemory.Load4(peer + ExpertPeerEntry.IsStagedOffset);
+            int kind = PeerWords.Keep(arguments, shared, rank, masked, staged, outgoing);
+            SharedWords.SetAddress(shared, layout.Line + (2 * rank), dispatch);
+            // A slot has two parities, staging one.
+            bool may = kind != PeerWords.Masked && ExpertWait.MaySend(arguments, Phase, rank, incoming + ExpertWait.DispatchConsumed, epoch - 2 + staged, epoch);
+            shared[layout.Writable + rank] = may ? 1 : 0;
+        }
+    }
+
+    /// <summary>Sums rows and choices over their copies and over ranks: where each rank's results and staged line begin.</summary>
+    private static void SumRanks(ExpertKernelArgs arguments, ArrayView<int> shared, SendLayout layout)
     {
         int ranks = arguments.Ranks, copies = arguments.CounterCopies;
-        int copy = FirstShared + (Group.IdxX % copies * ranks);
-        int choices = FirstShared + (2 * copies * ranks), sent = 0;
-        for (int token = Group.IdxX; token < tokens; token += Group.DimX)
+        for (int rank = Group.IdxX; rank < ranks; rank += Group.DimX)
         {
-            // Safe: the host checked that there is room for all tokens of a round.
-            int* chosen = (int*)arguments.TopK + (token * TRouting.TopK);
-            int rowsOf = token < first ? copy : copy + (copies * ranks);
-            int choicesOf = token < first ? choices : choices + TRouting.Experts;
-            for (int k = 0; k < TRouting.TopK; k++)
-            {
-                int expert = chosen[k], rank = RankOf(arguments, expert);
-                if (rank < 0)
-                    continue;
-                sent++;
-                Atomic.Add(ref shared[choicesOf + expert], 1);
-                if (IsFirst(arguments, chosen, k, rank))
-                    Atomic.Add(ref shared[rowsOf + rank], 1);
-            }
-        }
-
-        if (sent != 0)
-            Atomic.Add(ref shared[Sent], sent);
-    }
-
-    /// <summary>Sums the copies of each rank's counters into the first.</summary>
-    private static void SumCopies(ArrayView<int> shared, int ranks, int copies)
-    {
-        for (int i = Group.IdxX; i < 2 * ranks; i += Group.DimX)
-        {
-            int at = i < ranks ? FirstShared + i : FirstShared + (copies * ranks) + i - ranks;
-            int sum = 0;
+            int ahead = 0, from = 0;
             for (int copy = 0; copy < copies; copy++)
-                sum += shared[at + (copy * ranks)];
-            shared[at] = sum;
+            {
+                ahead += shared[layout.RowsAhead + (copy * ranks) + rank];
+                from += shared[layout.RowsFrom + (copy * ranks) + rank];
+            }
+
+            shared[layout.RowsAhead + rank] = ahead;
+            shared[layout.Totals + rank] = ahead + from;
+            shared[layout.Lines + rank] = PeerWords.Kind(shared, rank) == PeerWords.Staged
+                ? (int)((arguments.LineBytes + ((ulong)(ahead + from) * (ulong)TRouting.RowBytes) + ExpertBuffers.LineAlignment - 1) / ExpertBuffers.LineAlignment) : 0;
         }
+
+        Group.Barrier();
+        SharedWords.Sum(shared, layout.Totals, layout.CombineRow, ranks, 1);
+        SharedWords.Sum(shared, layout.Lines, layout.StagedLine, ranks, 1);
+        Group.Barrier();
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Total(ArrayView<int> shared, int ranks, int copies, int rank) => shared[FirstShared + rank] + shared[FirstShared + (copies * ranks) + rank];
-
-    /// <summary>Where each rank's results and staged line begin: sums over the ranks before it.</summary>
-    private static void SumRanks(ExpertKernelArgs arguments, ArrayView<int> shared, int combineRow, int stagedLine)
+    /// <summary>Where each rank's line of the round is.</summary>
+    private static void SetLines(ExpertKernelArgs arguments, ArrayView<int> shared, SendLayout layout, uint epoch)
     {
         for (int rank = Group.IdxX; rank < arguments.Ranks; rank += Group.DimX)
         {
-            int rows = 0, lines = 0;
-            for (int before = 0; before < rank; before++)
-            {
-                int total = Total(shared, arguments.Ranks, arguments.CounterCopies, before);
-                rows += total;
-                if (Peer(arguments, before)->IsStaged != 0)
-                    lines += (int)((arguments.LineBytes + ((ulong)total * (ulong)TRouting.RowBytes) + ExpertBuffers.LineAlignment - 1) / ExpertBuffers.LineAlignment);
-            }
-
-            shared[combineRow + rank] = rows;
-            shared[stagedLine + rank] = lines;
-        }
-    }
-
-    /// <summary>Gives the group's tokens their slots, a thread a rank.</summary>
-    private static void PlaceRows(ExpertKernelArgs arguments, ArrayView<int> shared, int first, int end)
-    {
-        for (int rank = Group.IdxX; rank < arguments.Ranks; rank += Group.DimX)
-        {
-            int next = shared[FirstShared + rank], begin = rank * arguments.ExpertsPerRank;
-            bool masked = Peer(arguments, rank)->IsMasked != 0;
-            for (int token = first; token < end; token++)
-            {
-                int* chosen = (int*)arguments.TopK + (token * TRouting.TopK);
-                int* slots = (int*)arguments.Slots + (token * TRouting.TopK);
-                bool isFirst = !masked;
-                for (int k = 0; k < TRouting.TopK; k++)
-                {
-                    int expert = chosen[k];
-                    if ((uint)(expert - begin) >= (uint)arguments.ExpertsPerRank || (uint)expert >= (uint)TRouting.Experts)
-                        continue;
-                    slots[k] = isFirst ? next : -1;
-                    next += isFirst ? 1 : 0;
-                    isFirst = false;
-                }
-            }
-        }
-    }
-
-    /// <summary>Gives the group's choices their place in their expert, a thread an expert.</summary>
-    private static void PlaceChoices(ExpertKernelArgs arguments, ArrayView<int> shared, int choicesAhead, int first, int end)
-    {
-        for (int expert = Group.IdxX; expert < TRouting.Experts; expert += Group.DimX)
-        {
-            int next = shared[choicesAhead + expert];
-            for (int i = first * TRouting.TopK; i < end * TRouting.TopK; i++)
-            {
-                if (((int*)arguments.TopK)[i] == expert)
-                    ((int*)arguments.Ordinals)[i] = next++;
-            }
-        }
-    }
-
-    /// <summary>Lists where a token's row goes and where its results will be, in ascending order of ranks.</summary>
-    private static void ListDestinations(ExpertKernelArgs arguments, ArrayView<int> shared, uint epoch, int token, int combineRow, int stagedLine, int writable)
-    {
-        int at = token * TRouting.TopK;
-        // Safe: all five lists have TopK entries for every token.
-        int* chosen = (int*)arguments.TopK + at, slots = (int*)arguments.Slots + at, ranks = (int*)arguments.SourceRanks + at, sources = (int*)arguments.Sources + at;
-        ulong* destinations = (ulong*)arguments.Destinations + at;
-        int count = 0;
-        for (int k = 0; k < TRouting.TopK; k++)
-        {
-            int rank = RankOf(arguments, chosen[k]);
-            if (rank < 0 || slots[k] < 0)
-                continue;
-            int place = count++;
-            for (; place > 0 && ranks[place - 1] > rank; place--)
-            {
-                ranks[place] = ranks[place - 1];
-                sources[place] = sources[place - 1];
-                destinations[place] = destinations[place - 1];
-            }
-
-            ranks[place] = rank;
-            sources[place] = shared[combineRow + rank] + slots[k];
-            destinations[place] = shared[writable + rank] == 0
-                ? 0 : Line(arguments, shared, epoch, rank, stagedLine) + arguments.LineBytes + ((ulong)slots[k] * (ulong)TRouting.RowBytes);
+            ulong dispatch = SharedWords.Address(shared, layout.Line + (2 * rank));
+            ulong line = PeerWords.Kind(shared, rank) == PeerWords.Staged
+                ? dispatch + ((ulong)shared[layout.StagedLine + rank] * ExpertBuffers.LineAlignment)
+                : dispatch + ((epoch & 1) * (ulong)arguments.Ranks * arguments.SlotBytes);
+            SharedWords.SetAddress(shared, layout.Line + (2 * rank), line);
         }
 
-        for (; count < TRouting.TopK; count++)
-        {
-            ranks[count] = sources[count] = -1;
-            destinations[count] = 0;
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ulong Line(ExpertKernelArgs arguments, ArrayView<int> shared, uint epoch, int rank, int stagedLine)
-    {
-        ExpertPeerEntry* peer = Peer(arguments, rank);
-        return peer->IsStaged != 0
-            ? peer->Dispatch + ((ulong)shared[stagedLine + rank] * ExpertBuffers.LineAlignment)
-            : peer->Dispatch + ((epoch & 1) * (ulong)arguments.Ranks * arguments.SlotBytes);
-    }
-
-    /// <summary>Writes what rows tell besides payload and scales, a thread a choice and destination.</summary>
-    private static void WriteChoices(ExpertKernelArgs arguments, int first, int end)
-    {
-        int words = TRouting.TopK * TRouting.TopK;
-        for (int i = Group.IdxX; i < (end - first) * words; i += Group.DimX)
-        {
-            int token = first + (i / words), place = i % words / TRouting.TopK, k = i % TRouting.TopK;
-            int at = token * TRouting.TopK;
-            ulong destination = ((ulong*)arguments.Destinations)[at + place];
-            if (destination == 0)
-                continue;
-            int rank = ((int*)arguments.SourceRanks)[at + place], expert = ((int*)arguments.TopK)[at + k];
-            int local = expert - (rank * arguments.ExpertsPerRank);
-            bool here = (uint)local < (uint)arguments.ExpertsPerRank && (uint)expert < (uint)TRouting.Experts;
-            int selection = here ? ExpertSelection.Pack(local, ((int*)arguments.Ordinals)[at + k]) : ExpertSelection.None;
-            GlobalMemory.Store4(destination + (ulong)(TRouting.SelectionsOffset + (4 * k)), (uint)selection);
-            GlobalMemory.Store4(destination + (ulong)(TRouting.WeightsOffset + (4 * k)), here ? GlobalMemory.Load4(arguments.Weights + (ulong)(4 * (at + k))) : 0);
-        }
+        Group.Barrier();
     }
 
     /// <summary>Writes the counts of the lines ahead of the rows; ranks are dealt to the groups.</summary>
-    private static void WriteCounts(ExpertKernelArgs arguments, ArrayView<int> shared, uint epoch, int choicesOf, int stagedLine, int writable)
+    private static void WriteCounts(ExpertKernelArgs arguments, ArrayView<int> shared, SendLayout layout)
     {
-        int choices = FirstShared + (2 * arguments.CounterCopies * arguments.Ranks);
         for (int rank = Grid.IdxX; rank < arguments.Ranks; rank += Grid.DimX)
         {
-            if (shared[writable + rank] == 0)
+            if (shared[layout.Writable + rank] == 0)
                 continue;
-            ulong line = Line(arguments, shared, epoch, rank, stagedLine);
+            ulong line = SharedWords.Address(shared, layout.Line + (2 * rank));
             int begin = rank * arguments.ExpertsPerRank;
             int experts = TRouting.Experts - begin;
             if (experts > arguments.ExpertsPerRank)
@@ -310,51 +171,66 @@ public static unsafe class DispatchSend<TRouting, TRows>
             int sum = 0;
             for (int expert = Group.IdxX; expert < experts; expert += Group.DimX)
             {
-                int count = shared[choices + begin + expert] + shared[choices + TRouting.Experts + begin + expert];
+                int count = shared[layout.ChoicesAhead + begin + expert] + shared[layout.ChoicesFrom + begin + expert];
                 GlobalMemory.Store4(line + ExpertRankHeader.SizeInBytes + (ulong)(4 * expert), (uint)count);
                 sum += count;
             }
 
             if (sum != 0)
-                Atomic.Add(ref shared[choicesOf + rank], sum);
+                Atomic.Add(ref shared[layout.ChoicesOf + rank], sum);
         }
     }
 
     /// <summary>Writes the headers of the lines, a thread a rank.</summary>
-    private static void WriteHeaders(ExpertKernelArgs arguments, ArrayView<int> shared, uint epoch, int choicesOf, int combineRow, int stagedLine, int writable)
+    private static void WriteHeaders(ExpertKernelArgs arguments, ArrayView<int> shared, SendLayout layout, uint epoch)
     {
         for (int i = Group.IdxX; (i * Grid.DimX) + Grid.IdxX < arguments.Ranks; i += Group.DimX)
         {
             int rank = (i * Grid.DimX) + Grid.IdxX;
-            if (shared[writable + rank] == 0)
+            if (shared[layout.Writable + rank] == 0)
                 continue;
-            ulong line = Line(arguments, shared, epoch, rank, stagedLine);
-            GlobalMemory.Store4(line, epoch);
-            GlobalMemory.Store4(line + 4, (uint)Total(shared, arguments.Ranks, arguments.CounterCopies, rank));
-            GlobalMemory.Store4(line + 8, (uint)shared[combineRow + rank] | (CombineArea((ExpertRoundState*)arguments.State, epoch) != 0 ? (uint)ExpertRankHeader.CombineAreaBit : 0));
-            GlobalMemory.Store4(line + 12, (uint)shared[choicesOf + rank]);
+            GlobalMemory.Store16(SharedWords.Address(shared, layout.Line + (2 * rank)), new Vector16
+            {
+                A = epoch,
+                B = (uint)shared[layout.Totals + rank],
+                C = (uint)shared[layout.CombineRow + rank] | (CombineArea(arguments, epoch) != 0 ? (uint)ExpertRankHeader.CombineAreaBit : 0),
+                D = (uint)shared[layout.ChoicesOf + rank],
+            });
         }
     }
 
-    /// <summary>Counts what was not sent.</summary>
-    private static void Report(ExpertKernelArgs arguments, int sent, int tokens, uint epoch)
+    /// <summary>Tells what was not sent, and the network what is staged. The first group does.</summary>
+    private static void Report(ExpertKernelArgs arguments, ArrayView<int> shared, SendLayout layout, uint epoch)
     {
-        int dropped = 0, invalid = 0;
-        // Nothing is missing in the usual round: the sums say so without another look at the choices.
-        if (sent != tokens * TRouting.TopK)
+        for (int rank = Group.IdxX; rank < arguments.Ranks; rank += Group.DimX)
         {
-            for (int i = 0; i < tokens * TRouting.TopK; i++)
-            {
-                int expert = ((int*)arguments.TopK)[i];
-                if (expert < -1 || expert >= TRouting.Experts)
-                    invalid++;
-                else if (expert != -1 && RankOf(arguments, expert) < 0)
-                    dropped++;
-            }
+            if (PeerWords.Kind(shared, rank) != PeerWords.Staged)
+                continue;
+            ulong post = arguments.Posts + ((ulong)rank * ExpertPost.SizeInBytes);
+            GlobalMemory.Store4(post, (uint)shared[layout.StagedLine + rank]);
+            GlobalMemory.Store4(post + 4, (uint)shared[layout.Totals + rank]);
         }
 
-        GlobalMemory.Store4(arguments.Report, epoch);
-        GlobalMemory.Store4(arguments.Report + 4, (uint)dropped);
-        GlobalMemory.Store4(arguments.Report + 8, (uint)invalid);
+        if (Group.IdxX != 0)
+            return;
+        GlobalMemory.Store4(arguments.State + ExpertRoundState.ReportedEpochOffset, epoch);
+        GlobalMemory.Store4(arguments.State + ExpertRoundState.DroppedOffset, (uint)shared[SendLayout.Dropped]);
+        GlobalMemory.Store4(arguments.State + ExpertRoundState.InvalidOffset, (uint)shared[SendLayout.Invalid]);
+    }
+
+    /// <summary>The last group tells a rank that its rows are there, unless a group gave up on it.</summary>
+    private static void Tell(ExpertKernelArgs arguments, ArrayView<int> shared, int rank, uint epoch)
+    {
+        bool failed = ExpertWait.HasFailed(arguments, Phase, rank, epoch);
+        ulong peer = ExpertPeerEntry.AddressOf(arguments, rank);
+        // This group may have had nothing to do and kept nothing.
+        int kind = PeerWords.Keep(
+            arguments, shared, rank, GlobalMemory.Load4(peer + ExpertPeerEntry.IsMaskedOffset), GlobalMemory.Load4(peer + ExpertPeerEntry.IsStagedOffset),
+            GlobalMemory.Load8(peer + ExpertPeerEntry.OutgoingOffset));
+        ExpertWait.Forget(arguments, Phase, rank, epoch);
+        if (!failed)
+            ExpertWait.Tell(arguments, shared, rank, ExpertWait.DispatchArrived, epoch);
+        else if (kind == PeerWords.Staged)
+            GlobalMemory.Store4(arguments.Posts + ((ulong)rank * ExpertPost.SizeInBytes), uint.MaxValue);
     }
 }

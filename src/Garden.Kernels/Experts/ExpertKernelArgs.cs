@@ -6,8 +6,11 @@ namespace Garden.Kernels.Experts;
 [StructLayout(LayoutKind.Sequential)]
 public struct ExpertKernelArgs
 {
-    /// <summary>Number of phases: words of <see cref="Verdicts"/> and <see cref="Missing"/> are [phase][rank].</summary>
+    /// <summary>Number of phases: words of <see cref="Missing"/> are [phase][rank].</summary>
     public const int Phases = 4;
+
+    /// <summary>Bits behind the point of <see cref="RankReciprocal"/>.</summary>
+    internal const int ReciprocalBits = 31;
 
     /// <summary>Ranks of the group.</summary>
     public int Ranks;
@@ -23,6 +26,9 @@ public struct ExpertKernelArgs
 
     /// <summary>Experts of a rank, at most.</summary>
     public int ExpertsPerRank;
+
+    /// <summary>1 ÷ <see cref="ExpertsPerRank"/>, rounded up: an expert times it is its rank.</summary>
+    public uint RankReciprocal;
 
     /// <summary>Experts of this rank.</summary>
     public int LocalExperts;
@@ -57,8 +63,11 @@ public struct ExpertKernelArgs
     /// <summary>The <see cref="ExpertRoundState"/>.</summary>
     public ulong State;
 
-    /// <summary>[phase][rank] what the groups of a kernel agreed on: (round × 2) + (1 when the rank came).</summary>
+    /// <summary>[parity][phase][rank] what the groups of a kernel agreed on in a round; 0 before any knew.</summary>
     public ulong Verdicts;
+
+    /// <summary>The timeline, for kernels that keep one (<see cref="ClockTrace"/>).</summary>
+    public ulong Trace;
 
     /// <summary>Mapped host memory: the <see cref="ExpertRoundReport"/>.</summary>
     public ulong Report;
@@ -93,16 +102,7 @@ public struct ExpertKernelArgs
     /// <summary>[token][TopK] weights.</summary>
     public ulong Weights;
 
-    /// <summary>[token][TopK] scratch: slot of the first choice on a rank, else −1.</summary>
-    public ulong Slots;
-
-    /// <summary>[token][TopK] scratch: tokens before that chose the same expert.</summary>
-    public ulong Ordinals;
-
-    /// <summary>[token][TopK] scratch: where the token's row goes, 8 bytes each, in ascending order of ranks; 0 behind the last.</summary>
-    public ulong Destinations;
-
-    /// <summary>[token][TopK] the ranks of <see cref="Destinations"/>; −1 behind the last.</summary>
+    /// <summary>[token][TopK] the ranks a token went to, in ascending order; −1 behind the last.</summary>
     public ulong SourceRanks;
 
     /// <summary>[token][TopK] rows of the combine region, in ascending order of ranks.</summary>

@@ -11,20 +11,27 @@ public sealed class ExpertKernels<TRouting> : IDisposable
     private readonly DeviceKernel<ExpertKernelArgs>? _sendQuantized;
 
     /// <summary>Compiles and loads the kernels.</summary>
+    /// <param name="device">The device.</param>
     /// <exception cref="PlanException">The routing's scale block is not one the kernels quantise with.</exception>
     /// <exception cref="KernelCompilationException">They could not be compiled.</exception>
     public ExpertKernels(KernelDevice device)
+        : this(device, traced: false)
+    {
+    }
+
+    /// <summary>The same; traced kernels stamp a timeline into <see cref="ExpertRank{TRouting}.Trace"/>.</summary>
+    internal ExpertKernels(KernelDevice device, bool traced)
     {
         ArgumentNullException.ThrowIfNull(device);
         bool quantizes = TRouting.Element == ExpertElement.Float8E4M3;
         if (quantizes && TRouting.ScaleBlock % 16 != 0)
             throw new PlanException($"{typeof(TRouting).Name} has blocks of {TRouting.ScaleBlock} elements; the kernels move 16 at a time: make ScaleBlock a multiple of 16.");
         Device = device;
-        _sendCopied = device.Load<ExpertKernelArgs>(DispatchSend<TRouting, CopiedRows<TRouting>>.Run);
-        _sendQuantized = quantizes ? device.Load<ExpertKernelArgs>(DispatchSend<TRouting, QuantizedRows<TRouting>>.Run) : null;
-        DispatchReceive = device.Load<ExpertKernelArgs>(DispatchReceive<TRouting>.Run);
-        CombineSend = device.Load<ExpertKernelArgs>(CombineSend<TRouting>.Run);
-        CombineReceive = device.Load<ExpertKernelArgs>(CombineReceive<TRouting>.Run);
+        Traced = traced;
+        if (traced)
+            (_sendCopied, _sendQuantized, DispatchReceive, CombineSend, CombineReceive) = Load<ClockTrace>(device, quantizes);
+        else
+            (_sendCopied, _sendQuantized, DispatchReceive, CombineSend, CombineReceive) = Load<NoTrace>(device, quantizes);
         SetWord = device.Load<SetWordArgs>(Experts.SetWord.Run);
     }
 
@@ -34,6 +41,8 @@ public sealed class ExpertKernels<TRouting> : IDisposable
     /// <summary>What a thread of each kernel needs, by name.</summary>
     public IEnumerable<(string Name, KernelResources Resources)> Resources =>
         new[] { _sendCopied, _sendQuantized, DispatchReceive, CombineSend, CombineReceive }.OfType<DeviceKernel<ExpertKernelArgs>>().Select(static kernel => (kernel.Name, kernel.Resources));
+
+    internal bool Traced { get; }
 
     internal DeviceKernel<ExpertKernelArgs> DispatchReceive { get; }
 
@@ -56,4 +65,13 @@ public sealed class ExpertKernels<TRouting> : IDisposable
 
     /// <summary>The sending kernel for activations that are quantised on the way, or for those of the wire's type.</summary>
     internal DeviceKernel<ExpertKernelArgs> DispatchSend(bool quantize) => quantize ? _sendQuantized! : _sendCopied;
+
+    private static (DeviceKernel<ExpertKernelArgs>, DeviceKernel<ExpertKernelArgs>?, DeviceKernel<ExpertKernelArgs>, DeviceKernel<ExpertKernelArgs>, DeviceKernel<ExpertKernelArgs>) Load<TTrace>(
+        KernelDevice device, bool quantizes)
+        where TTrace : unmanaged, IExpertTrace => (
+            device.Load<ExpertKernelArgs>(DispatchSend<TRouting, CopiedRows<TRouting>, TTrace>.Run),
+            quantizes ? device.Load<ExpertKernelArgs>(DispatchSend<TRouting, QuantizedRows<TRouting>, TTrace>.Run) : null,
+            device.Load<ExpertKernelArgs>(DispatchReceive<TRouting, TTrace>.Run),
+            device.Load<ExpertKernelArgs>(CombineSend<TRouting, TTrace>.Run),
+            device.Load<ExpertKernelArgs>(CombineReceive<TRouting, TTrace>.Run));
 }

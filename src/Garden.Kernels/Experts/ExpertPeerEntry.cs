@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Garden.Kernels.Experts;
@@ -11,6 +12,13 @@ public struct ExpertPeerEntry
 {
     /// <summary>Size in bytes.</summary>
     public const int SizeInBytes = 64;
+
+    // Kernels take addresses as numbers: ILGPU converts none of its pointers to one.
+    internal const uint CombineOffset = 8;
+    internal const uint IncomingOffset = 16;
+    internal const uint OutgoingOffset = 24;
+    internal const uint IsMaskedOffset = 32;
+    internal const uint IsStagedOffset = 36;
 
     /// <summary>Mapped: this rank's slot of parity 0 in the peer's dispatch region. Staged: the staging of dispatched rows.</summary>
     public ulong Dispatch;
@@ -29,4 +37,8 @@ public struct ExpertPeerEntry
 
     /// <summary>1 when the peer is on another node.</summary>
     public uint IsStaged;
+
+    /// <summary>Where the entry of a rank is. Safe: the table has one for every rank.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static ulong AddressOf(ExpertKernelArgs arguments, int rank) => arguments.Peers + ((ulong)(uint)rank * SizeInBytes);
 }

@@ -76,7 +76,8 @@ public sealed partial class ExpertRank<TRouting>
     public ExpertRoundReport ReadReport()
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        ExpertRoundReport report = Report;
+        ExpertRoundState state = ReadState();
+        ExpertRoundReport report = Report with { Epoch = state.ReportedEpoch, Dropped = state.Dropped, Invalid = state.Invalid };
         if (report.BadLineEpoch != 0 && report.BadLineEpoch == report.Epoch)
             throw new PlanException($"Rank {report.BadLineRank} sent a line of another round or with more than {Group.Tokens} rows in round {report.Epoch}; check that all ranks have routing hash {TRouting.RoutingHash:x16} and {Group}.");
         List<ExpertMissing>? missing = null;
@@ -137,9 +138,7 @@ public sealed partial class ExpertRank<TRouting>
     /// <summary>Rounds that the rank was promised a place for results in, and did not return them: their area is left.</summary>
     private unsafe void LeaveArea(int peer)
     {
-        Span<byte> bytes = stackalloc byte[ExpertRoundState.SizeInBytes];
-        _memory.State.Read(bytes);
-        ExpertRoundState state = MemoryMarshal.Read<ExpertRoundState>(bytes);
+        ExpertRoundState state = ReadState();
         var counters = default(ExpertPeerCounters);
         if (_peers[peer].IsStaged == 0)
             _memory.Window.Read(new Span<byte>(&counters, sizeof(ExpertPeerCounters)), _memory.CountersOffset + ExpertBuffers.CounterOffset(peer));
@@ -158,6 +157,13 @@ public sealed partial class ExpertRank<TRouting>
     {
         var counters = new ExpertPeerCounters { DispatchArrived = epoch, DispatchConsumed = epoch, CombineArrived = epoch, CombineConsumed = epoch };
         _memory.Window.Write(new ReadOnlySpan<byte>(&counters, sizeof(ExpertPeerCounters)), _memory.CountersOffset + ExpertBuffers.CounterOffset(peer));
+    }
+
+    private ExpertRoundState ReadState()
+    {
+        Span<byte> bytes = stackalloc byte[ExpertRoundState.SizeInBytes];
+        _memory.State.Read(bytes);
+        return MemoryMarshal.Read<ExpertRoundState>(bytes);
     }
 
     private void WriteEpoch(uint epoch) => WriteState(nameof(ExpertRoundState.Epoch), epoch);

@@ -17,6 +17,9 @@ namespace Garden.Kernels.Experts;
 public sealed partial class ExpertRank<TRouting> : IDisposable
     where TRouting : unmanaged, IExpertRouting<TRouting>
 {
+    /// <summary>Words of shared memory that a kernel counts rows in: many tokens go to few ranks, so each rank has several.</summary>
+    private const int CounterWords = 64;
+
     private readonly ExpertKernels<TRouting> _kernels;
     private readonly ExpertRankMemory _memory;
     private readonly ExpertPeerEntry[] _peers;
@@ -40,7 +43,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
         Rank = rank;
         _peers = new ExpertPeerEntry[group.Ranks];
         _connected = new bool[group.Ranks];
-        _memory = ExpertRankMemory.Allocate<TRouting>(kernels.Device, group);
+        _memory = ExpertRankMemory.Allocate<TRouting>(kernels.Device, group, kernels.Traced);
         _arguments = Arguments();
         Shapes = ExpertShapes.Of(kernels, group, Options, _arguments.CounterCopies);
         for (int peer = 0; peer < _peers.Length; peer++)
@@ -74,15 +77,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
     public long Bytes => _memory.Bytes;
 
     /// <summary>The round that begins next, or is under way. Waits for the device's default stream.</summary>
-    public uint Epoch
-    {
-        get
-        {
-            Span<byte> state = stackalloc byte[ExpertRoundState.SizeInBytes];
-            _memory.State.Read(state);
-            return MemoryMarshal.Read<ExpertRoundState>(state).Epoch;
-        }
-    }
+    public uint Epoch => ReadState().Epoch;
 
     /// <summary>Called after each launch, where the host must tell the worker that a kernel has ended.</summary>
     internal Action? Launched { get; set; }
@@ -90,6 +85,9 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
     internal ExpertShapes Shapes { get; }
 
     internal ExpertRankMemory Memory => _memory;
+
+    /// <summary>The timeline of traced kernels (<see cref="ClockTrace"/>).</summary>
+    internal DeviceBuffer? Trace => _memory.Trace;
 
     /// <summary>Tells how many tokens the rounds from here on have, in order with what is on the stream.</summary>
     /// <exception cref="PlanException">More tokens than the group's.</exception>
@@ -201,31 +199,32 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
     {
         int ranks = Group.Ranks;
         ulong mapped = (ulong)_memory.Mapped.DeviceAddress;
-        int threads = Options.GroupThreads == 0 ? ExpertShapes.DefaultThreads(Device) : Options.GroupThreads;
+        int perRank = ExpertPlacement.ExpertsPerRank<TRouting>(ranks);
+        if ((long)TRouting.Experts * perRank >= 1L << ExpertKernelArgs.ReciprocalBits)
+            throw new PlanException($"{TRouting.Experts} experts with {perRank} on a rank are more than the kernels find ranks for; use more ranks.");
         return new ExpertKernelArgs
         {
             Ranks = ranks,
             Rank = Rank,
             MaxTokens = Group.Tokens,
             Padding = Group.Padding,
-            ExpertsPerRank = ExpertPlacement.ExpertsPerRank<TRouting>(ranks),
+            ExpertsPerRank = perRank,
+            RankReciprocal = (uint)(((1L << ExpertKernelArgs.ReciprocalBits) + perRank - 1) / perRank),
             LocalExperts = ExpertPlacement.LocalExperts<TRouting>(ranks, Rank),
             Output = (int)Options.Output,
             DeadlineNanoseconds = (ulong)Options.Deadline.TotalNanoseconds,
             Looks = Options.Looks,
-            CounterCopies = Math.Clamp(threads / ranks, 1, 32),
+            CounterCopies = Math.Clamp(CounterWords / ranks, 1, 32),
             SlotBytes = (ulong)ExpertBuffers.SlotBytes<TRouting>(ranks, Group.Tokens),
             LineBytes = (ulong)ExpertBuffers.LineBytes<TRouting>(ranks),
             CombineAreaBytes = (ulong)ExpertBuffers.CombineBytes<TRouting>(ranks, Group.Tokens) / ExpertBuffers.Parities,
             Peers = (ulong)_memory.Peers.Address,
             State = (ulong)_memory.State.Address,
             Verdicts = (ulong)_memory.Verdicts.Address,
+            Trace = _memory.Trace is { } trace ? (ulong)trace.Address : 0,
             Report = mapped,
             Missing = mapped + (ulong)ExpertRankMemory.MissingOffset,
             Posts = mapped + (ulong)ExpertRankMemory.PostsOffset(ranks),
-            Slots = (ulong)_memory.Slots.Address,
-            Ordinals = (ulong)_memory.Ordinals.Address,
-            Destinations = (ulong)_memory.Destinations.Address,
             SourceRanks = (ulong)_memory.SourceRanks.Address,
             Sources = (ulong)_memory.Sources.Address,
             Dispatch = (ulong)_memory.Window.Address,

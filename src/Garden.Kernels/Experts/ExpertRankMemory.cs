@@ -5,7 +5,7 @@ namespace Garden.Kernels.Experts;
 /// <summary>A rank's own memory: what peers write into, what its kernels keep between one another, and what they tell the host.</summary>
 internal sealed class ExpertRankMemory : IDisposable
 {
-    private ExpertRankMemory(KernelDevice device, long dispatch, long combine, in ExpertGroup group, int topK, long dispatchStaging, long combineStaging)
+    private ExpertRankMemory(KernelDevice device, long dispatch, long combine, in ExpertGroup group, int topK, long dispatchStaging, long combineStaging, bool traced)
     {
         int ranks = group.Ranks;
         long choices = (long)group.Tokens * topK;
@@ -14,10 +14,7 @@ internal sealed class ExpertRankMemory : IDisposable
         Combine = device.Allocate(combine);
         Peers = device.Allocate((long)ranks * ExpertPeerEntry.SizeInBytes);
         State = device.Allocate(ExpertRoundState.SizeInBytes);
-        Verdicts = device.Allocate(sizeof(uint) * ExpertKernelArgs.Phases * (long)ranks);
-        Slots = device.Allocate(choices * sizeof(int));
-        Ordinals = device.Allocate(choices * sizeof(int));
-        Destinations = device.Allocate(choices * sizeof(ulong));
+        Verdicts = device.Allocate(sizeof(uint) * ExpertBuffers.Parities * ExpertKernelArgs.Phases * (long)ranks);
         SourceRanks = device.Allocate(choices * sizeof(int));
         Sources = device.Allocate(choices * sizeof(int));
         Received = device.Allocate(2L * ranks * sizeof(int));
@@ -25,6 +22,7 @@ internal sealed class ExpertRankMemory : IDisposable
         InverseWeights = device.Allocate(ranks * choices * sizeof(float));
         DispatchStaging = dispatchStaging == 0 ? null : device.Allocate(dispatchStaging);
         CombineStaging = combineStaging == 0 ? null : device.Allocate(combineStaging);
+        Trace = traced ? device.Allocate(ClockTrace.SizeInBytes) : null;
         Mapped = device.AllocateMapped(ExpertRoundReport.SizeInBytes + (ranks * (long)((sizeof(uint) * ExpertKernelArgs.Phases) + ExpertPost.SizeInBytes + ExpertPeerCounters.SizeInBytes)));
         // Counters begin at 0, which stands for every round before the first; what has no initial value keeps its garbage.
         foreach (DeviceBuffer zero in new[] { Peers, State, Verdicts, Received })
@@ -45,12 +43,6 @@ internal sealed class ExpertRankMemory : IDisposable
 
     public DeviceBuffer Verdicts { get; }
 
-    public DeviceBuffer Slots { get; }
-
-    public DeviceBuffer Ordinals { get; }
-
-    public DeviceBuffer Destinations { get; }
-
     public DeviceBuffer SourceRanks { get; }
 
     public DeviceBuffer Sources { get; }
@@ -66,12 +58,14 @@ internal sealed class ExpertRankMemory : IDisposable
 
     public DeviceBuffer? CombineStaging { get; }
 
+    public DeviceBuffer? Trace { get; }
+
     public long Bytes => Buffers.Sum(static buffer => buffer.Length);
 
     /// <summary>The report, [phase][rank] missing words, [rank] posts, [rank] counters of peers on other nodes.</summary>
     public MappedBuffer Mapped { get; }
 
-    public static ExpertRankMemory Allocate<TRouting>(KernelDevice device, in ExpertGroup group)
+    public static ExpertRankMemory Allocate<TRouting>(KernelDevice device, in ExpertGroup group, bool traced)
         where TRouting : unmanaged, IExpertRouting<TRouting> => new(
             device,
             ExpertBuffers.DispatchBytes<TRouting>(group.Ranks, group.Tokens),
@@ -79,7 +73,8 @@ internal sealed class ExpertRankMemory : IDisposable
             group,
             TRouting.TopK,
             ExpertBuffers.DispatchStagingBytes<TRouting>(group.Ranks, group.RanksPerNode, group.Tokens),
-            ExpertBuffers.CombineStagingBytes<TRouting>(group.Ranks, group.RanksPerNode, group.Tokens));
+            ExpertBuffers.CombineStagingBytes<TRouting>(group.Ranks, group.RanksPerNode, group.Tokens),
+            traced);
 
     public static long MissingOffset => ExpertRoundReport.SizeInBytes;
 
@@ -95,6 +90,6 @@ internal sealed class ExpertRankMemory : IDisposable
     }
 
     private IEnumerable<DeviceBuffer> Buffers =>
-        new[] { Window, Combine, Peers, State, Verdicts, Slots, Ordinals, Destinations, SourceRanks, Sources, Received, Inverse, InverseWeights, DispatchStaging, CombineStaging }
+        new[] { Window, Combine, Peers, State, Verdicts, SourceRanks, Sources, Received, Inverse, InverseWeights, DispatchStaging, CombineStaging, Trace }
             .OfType<DeviceBuffer>();
 }

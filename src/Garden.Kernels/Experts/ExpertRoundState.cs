@@ -14,6 +14,10 @@ public struct ExpertRoundState
     internal const int DispatchReceiveGroupsOffset = 12;
     internal const int CombineSendGroupsOffset = 16;
     internal const int CombineReceiveGroupsOffset = 20;
+    internal const int CombineAreaOffset = 24;
+    internal const int ReportedEpochOffset = 28;
+    internal const int DroppedOffset = 32;
+    internal const int InvalidOffset = 36;
 
     /// <summary>The round under way, from 1. The end of a combine raises it.</summary>
     public uint Epoch;
@@ -35,4 +39,13 @@ public struct ExpertRoundState
 
     /// <summary>0: results come back to the area of the round's parity; else always to area CombineArea − 1, because late stores may still land in the other.</summary>
     public uint CombineArea;
+
+    /// <summary>The round the two counts are of.</summary>
+    public uint ReportedEpoch;
+
+    /// <summary>Choices that were sent nowhere because their rank is masked.</summary>
+    public int Dropped;
+
+    /// <summary>Choices of experts that do not exist; they were sent nowhere.</summary>
+    public int Invalid;
 }

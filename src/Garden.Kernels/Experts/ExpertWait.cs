@@ -5,8 +5,9 @@ using ILGPU.Runtime.Cuda;
 namespace Garden.Kernels.Experts;
 
 /// <summary>
-/// Waits of kernels for other ranks. No group waits for another group of its kernel: each looks at the rank's flag itself, and the
-/// first that knows whether the rank came in time decides it for all, so that all groups place rows alike.
+/// Waits of kernels for other ranks. No group waits for another group of its kernel: each looks at the rank's flag itself. Groups that
+/// receive must all place rows alike, so the first that knows whether the rank came in time decides it for all; groups that send
+/// need not agree: when one gave up, the last does not tell the rank.
 /// </summary>
 public static unsafe class ExpertWait
 {
@@ -15,33 +16,71 @@ public static unsafe class ExpertWait
     internal const uint CombineArrived = 8;
     internal const uint CombineConsumed = 12;
 
-    /// <summary>True when the rank's counter has reached an epoch in time; false for a masked rank at once. A rank that did not come is reported.</summary>
-    public static bool Agree(ExpertKernelArgs arguments, int phase, int rank, uint counter, uint target, uint epoch)
+    private const uint CameInTime = 1;
+    private const uint DidNotCome = 2;
+
+    /// <summary>The first thing a kernel does: it may have been started before the one in front of it ended.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Begin()
     {
-        var peer = (ExpertPeerEntry*)(arguments.Peers + ((ulong)rank * ExpertPeerEntry.SizeInBytes));
-        if (peer->IsMasked != 0)
-            return false;
-        ulong flag = peer->Incoming + counter;
-        uint came = Came(arguments, flag, target) ? 1u : 0u;
-        int word = (phase * arguments.Ranks) + rank;
-        // Safe: both tables have a word for every phase and rank.
-        ulong verdict = arguments.Verdicts + ((ulong)word * 4);
-        uint mine = (epoch << 1) | came, seen = DeviceFlag.LoadAcquireGpu(verdict);
-        if ((seen ^ mine) > 1)
-        {
-            uint before = Atomic.CompareExchange(ref *(uint*)verdict, seen, mine);
-            seen = before == seen ? mine : before;
-        }
+        if (CudaAsm.IsSupported)
+            CudaAsm.Emit("griddepcontrol.wait;");
+    }
 
-        if ((seen & 1) == 0)
-        {
-            GlobalMemory.Store4(arguments.Missing + ((ulong)word * 4), epoch);
-            return false;
-        }
+    /// <summary>Lets the kernel behind this one be started. A group calls it once it waits for nobody any more.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LetNextBegin()
+    {
+        if (CudaAsm.IsSupported)
+            CudaAsm.Emit("griddepcontrol.launch_dependents;");
+    }
 
-        // Another group saw the flag in time; what it stands for must be visible here too.
-        if (came == 0)
-            DeviceFlag.LoadAcquireSystem(flag);
+    /// <summary>True when the rank, not a masked one, has reached an epoch in time. One that did not is reported, and <see cref="HasFailed"/> for all groups.</summary>
+    public static bool MaySend(ExpertKernelArgs arguments, int phase, int rank, ulong flag, uint target, uint epoch)
+    {
+        if (Came(arguments, flag, target))
+            return true;
+        Atomic.Exchange(ref *(uint*)Verdict(arguments, phase, rank, epoch), DidNotCome);
+        ReportMissing(arguments, phase, rank, epoch);
+        return false;
+    }
+
+    /// <summary>True when a group gave up on the rank. For the last group of a kernel.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool HasFailed(ExpertKernelArgs arguments, int phase, int rank, uint epoch) =>
+        GlobalMemory.Load4(Verdict(arguments, phase, rank, epoch)) == DidNotCome;
+
+    /// <summary>What all groups of a kernel take as true about a rank: whether it came in time. One thread of each group asks for each rank.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool Agree(ExpertKernelArgs arguments, int phase, int rank, bool came, uint epoch)
+    {
+        uint mine = came ? CameInTime : DidNotCome;
+        uint before = Atomic.CompareExchange(ref *(uint*)Verdict(arguments, phase, rank, epoch), 0u, mine);
+        if ((before == 0 ? mine : before) == CameInTime)
+            return true;
+        ReportMissing(arguments, phase, rank, epoch);
+        return false;
+    }
+
+    /// <summary>Makes room for what the groups of the kernel's next round agree on. For the last group, a thread a rank.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Forget(ExpertKernelArgs arguments, int phase, int rank, uint epoch) =>
+        GlobalMemory.Store4(Verdict(arguments, phase, rank, epoch + 1), 0);
+
+    /// <summary>True when the counter has reached an epoch before the deadline. Epochs may wrap.</summary>
+    public static bool Came(ExpertKernelArgs arguments, ulong flag, uint target)
+    {
+        if ((int)(DeviceFlag.LoadAcquireSystem(flag) - target) >= 0)
+            return true;
+        ulong start = DeviceClock.Nanoseconds();
+        int left = arguments.Looks;
+        do
+        {
+            if (CudaAsm.IsSupported ? DeviceClock.Nanoseconds() - start > arguments.DeadlineNanoseconds : left-- <= 0)
+                return false;
+        }
+        while ((int)(DeviceFlag.LoadAcquireSystem(flag) - target) < 0);
+
         return true;
     }
 
@@ -49,6 +88,8 @@ public static unsafe class ExpertWait
     public static bool IsLastGroup(ulong groupsDone, ArrayView<int> shared)
     {
         Group.Barrier();
+        if (Grid.DimX == 1)
+            return true;
         if (Group.IdxX == 0)
         {
             int last = DeviceFlag.AddAcquireReleaseGpu(groupsDone, 1) == (uint)Grid.DimX - 1 ? 1 : 0;
@@ -61,38 +102,34 @@ public static unsafe class ExpertWait
         return shared[0] != 0;
     }
 
-    /// <summary>Tells the rank how far this one has come, behind everything the kernel wrote.</summary>
+    /// <summary>Tells the rank how far this one has come, behind everything the kernel wrote. Nothing to tell a masked one; the network tells those of other nodes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Tell(ExpertKernelArgs arguments, int rank, uint counter, uint epoch)
+    public static void Tell(ExpertKernelArgs arguments, ArrayView<int> shared, int rank, uint counter, uint epoch)
     {
-        var peer = (ExpertPeerEntry*)(arguments.Peers + ((ulong)rank * ExpertPeerEntry.SizeInBytes));
-        if (peer->IsMasked == 0 && peer->IsStaged == 0)
-            DeviceFlag.StoreReleaseSystem(peer->Outgoing + counter, epoch);
+        if (PeerWords.Kind(shared, rank) == PeerWords.Mapped)
+            DeviceFlag.StoreReleaseSystem(PeerWords.Outgoing(arguments, shared, rank) + counter, epoch);
     }
 
     /// <summary>Tells the host's worker, if there is one. Threads of the last group call it together.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Raise(ulong progress, uint epoch)
     {
+        if (progress == 0)
+            return;
         Group.Barrier();
-        if (Group.IdxX == 0 && progress != 0)
+        if (Group.IdxX == 0)
         {
             DeviceFlag.FenceSystem();
             DeviceFlag.StoreReleaseSystem8(progress, epoch);
         }
     }
 
-    private static bool Came(ExpertKernelArgs arguments, ulong flag, uint target)
-    {
-        ulong start = DeviceClock.Nanoseconds();
-        int left = arguments.Looks;
-        // Epochs may wrap.
-        while ((int)(DeviceFlag.LoadAcquireSystem(flag) - target) < 0)
-        {
-            if (CudaAsm.IsSupported ? DeviceClock.Nanoseconds() - start > arguments.DeadlineNanoseconds : left-- <= 0)
-                return false;
-        }
+    private static void ReportMissing(ExpertKernelArgs arguments, int phase, int rank, uint epoch) =>
+        // Safe: the table has a word for every phase and rank.
+        GlobalMemory.Store4(arguments.Missing + (ulong)(4 * ((phase * arguments.Ranks) + rank)), epoch);
 
-        return true;
-    }
+    /// <summary>Safe: the table has a word for every parity, phase and rank.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong Verdict(ExpertKernelArgs arguments, int phase, int rank, uint epoch) =>
+        arguments.Verdicts + (ulong)(4 * (((((int)(epoch & 1) * ExpertKernelArgs.Phases) + phase) * arguments.Ranks) + rank));
 }

@@ -1,4 +1,5 @@
 using Garden.Experts;
+using ILGPU;
 
 namespace Garden.Kernels.Experts;
 
@@ -10,6 +11,9 @@ public interface IDispatchRows<TRouting>
     /// <summary>Bytes of an input row.</summary>
     static abstract int InputRowBytes { get; }
 
-    /// <summary>Writes tokens [first, end) to their destinations. All threads of a group call it.</summary>
-    static abstract void Write(ExpertKernelArgs arguments, int first, int end);
+    /// <summary>
+    /// Writes <paramref name="count"/> tokens from <paramref name="begin"/> on. All threads of a group call it. Shared memory has [token][TopK]
+    /// addresses of rows at <paramref name="destinations"/>, two words each, 0 for none, and [token] how many to look at, at <paramref name="counts"/>.
+    /// </summary>
+    static abstract void Write(ExpertKernelArgs arguments, ArrayView<int> shared, int destinations, int counts, int begin, int count);
 }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Garden.Experts;
 using ILGPU;
+using ILGPU.Runtime.Cuda;
 
 namespace Garden.Kernels.Experts;
 
@@ -10,7 +11,7 @@ namespace Garden.Kernels.Experts;
 /// </summary>
 /// <remarks>A set of lanes has a block; each lane takes 16 elements at a time: 32 bytes in, 16 bytes out.</remarks>
 /// <typeparam name="TRouting">The routing; its blocks are multiples of 16 elements.</typeparam>
-public readonly unsafe struct QuantizedRows<TRouting> : IDispatchRows<TRouting>
+public readonly struct QuantizedRows<TRouting> : IDispatchRows<TRouting>
     where TRouting : unmanaged, IExpertRouting<TRouting>
 {
     private const int Elements = 16;
@@ -23,32 +24,77 @@ public readonly unsafe struct QuantizedRows<TRouting> : IDispatchRows<TRouting>
     public static int InputRowBytes => TRouting.HiddenSize * 2;
 
     /// <inheritdoc/>
-    public static void Write(ExpertKernelArgs arguments, int first, int end)
+    public static void Write(ExpertKernelArgs arguments, ArrayView<int> shared, int destinations, int counts, int begin, int count)
     {
         int pieces = TRouting.ScaleBlock / Elements;
+        // Numbers of lanes are constants in each branch: what is left divides by constants.
+        if (CudaAsm.IsSupported && pieces == MostLanes)
+            WriteWhole(arguments, shared, destinations, counts, begin, count, MostLanes);
+        else if (pieces == CpuDevice.ThreadsPerWarp)
+            WriteWhole(arguments, shared, destinations, counts, begin, count, CpuDevice.ThreadsPerWarp);
+        else
+            WritePieces(arguments, shared, destinations, counts, begin, count, pieces);
+    }
+
+    /// <summary>A lane has one piece of a block and keeps it in registers; two blocks are on their way at a time.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void WriteWhole(ExpertKernelArgs arguments, ArrayView<int> shared, int destinations, int counts, int begin, int count, int lanes)
+    {
+        int perToken = TRouting.ScaleCount * lanes, work = count * perToken;
+        ulong input = arguments.Input + ((ulong)begin * (ulong)InputRowBytes);
+        // Whole warps go round together: lanes without work shuffle too. They load the last piece again.
+        for (int start = 0; start < work; start += 2 * Group.DimX)
+        {
+            int i = start + Group.IdxX, next = i + Group.DimX;
+            ulong at = input + ((ulong)(i < work ? i : work - 1) * Elements * 2), nextAt = input + ((ulong)(next < work ? next : work - 1) * Elements * 2);
+            Vector16 low = GlobalMemory.Load16(at), high = GlobalMemory.Load16(at + 16), nextLow = GlobalMemory.Load16(nextAt), nextHigh = GlobalMemory.Load16(nextAt + 16);
+            uint most = Max(Max(LeastMagnitude, low), high), nextMost = Max(Max(LeastMagnitude, nextLow), nextHigh);
+            for (int distance = 1; distance < lanes; distance <<= 1)
+            {
+                most = uint.Max(most, Warp.ShuffleXor(most, distance));
+                nextMost = uint.Max(nextMost, Warp.ShuffleXor(nextMost, distance));
+            }
+
+            Store(shared, destinations, counts, i, work, perToken, lanes, most, low, high);
+            Store(shared, destinations, counts, next, work, perToken, lanes, nextMost, nextLow, nextHigh);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(ArrayView<int> shared, int destinations, int counts, int i, int work, int perToken, int lanes, uint most, Vector16 low, Vector16 high)
+    {
+        if (i >= work)
+            return;
+        int token = i / perToken, piece = i - (token * perToken);
+        float magnitude = NarrowFloat.LowBFloat16(most);
+        float inverse = RoundedMath.Divide(NarrowFloat.Float8Max, magnitude);
+        RowTargets<TRouting>.Store16(shared, destinations, counts, token, (ulong)(piece * Elements), Quantize(low, high, inverse));
+        if (piece % lanes != 0)
+            return;
+        float scale = RoundedMath.Divide(magnitude, NarrowFloat.Float8Max);
+        RowTargets<TRouting>.Store4(shared, destinations, counts, token, (ulong)(TRouting.ScalesOffset + (4 * (piece / lanes))), Interop.FloatAsInt(scale));
+    }
+
+    /// <summary>A lane has several pieces of a block and reads them twice.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void WritePieces(ExpertKernelArgs arguments, ArrayView<int> shared, int destinations, int counts, int begin, int count, int pieces)
+    {
         int lanes = MostLanes;
         while (lanes > Warp.WarpSize || pieces % lanes != 0)
             lanes >>= 1;
-        int perLane = pieces / lanes, blocks = TRouting.ScaleCount;
-        int work = (end - first) * blocks * lanes;
-        // Whole warps go round together: lanes without work shuffle too.
-        for (int begin = 0; begin < work; begin += Group.DimX)
+        int perLane = pieces / lanes, blocks = TRouting.ScaleCount, work = count * blocks * lanes;
+        for (int start = 0; start < work; start += Group.DimX)
         {
-            int i = begin + Group.IdxX;
+            int i = start + Group.IdxX;
             bool active = i < work;
             int set = i / lanes, lane = i % lanes;
-            int token = first + (set / blocks), block = set % blocks;
-            ulong input = arguments.Input + ((ulong)token * (ulong)InputRowBytes) + (ulong)(block * TRouting.ScaleBlock * 2);
+            int token = set / blocks, block = set % blocks;
+            ulong input = arguments.Input + ((ulong)(begin + token) * (ulong)InputRowBytes) + (ulong)(block * TRouting.ScaleBlock * 2);
             uint most = LeastMagnitude;
-            Vector16 low = default, high = default;
-            for (int piece = 0; piece < perLane; piece++)
+            for (int piece = 0; piece < perLane && active; piece++)
             {
-                if (!active)
-                    continue;
                 ulong at = input + (ulong)(((piece * lanes) + lane) * Elements * 2);
-                low = GlobalMemory.Load16(at);
-                high = GlobalMemory.Load16(at + 16);
-                most = Max(Max(most, low), high);
+                most = Max(Max(most, GlobalMemory.Load16(at)), GlobalMemory.Load16(at + 16));
             }
 
             for (int distance = 1; distance < lanes; distance <<= 1)
@@ -57,41 +103,27 @@ public readonly unsafe struct QuantizedRows<TRouting> : IDispatchRows<TRouting>
                 continue;
             float magnitude = NarrowFloat.LowBFloat16(most);
             float scale = RoundedMath.Divide(magnitude, NarrowFloat.Float8Max), inverse = RoundedMath.Divide(NarrowFloat.Float8Max, magnitude);
-            // Safe: a token has TopK destinations, and rows have HiddenSize elements and ScaleCount scales.
-            ulong* destinations = (ulong*)arguments.Destinations + (token * TRouting.TopK);
             for (int piece = 0; piece < perLane; piece++)
             {
-                int element = (block * TRouting.ScaleBlock) + (((piece * lanes) + lane) * Elements);
-                if (perLane != 1)
-                {
-                    ulong at = input + (ulong)(((piece * lanes) + lane) * Elements * 2);
-                    low = GlobalMemory.Load16(at);
-                    high = GlobalMemory.Load16(at + 16);
-                }
-
-                Vector16 value = new()
-                {
-                    A = Quantize(low.A, low.B, inverse),
-                    B = Quantize(low.C, low.D, inverse),
-                    C = Quantize(high.A, high.B, inverse),
-                    D = Quantize(high.C, high.D, inverse),
-                };
-                for (int k = 0; k < TRouting.TopK; k++)
-                {
-                    if (destinations[k] != 0)
-                        GlobalMemory.Store16(destinations[k] + (ulong)element, value);
-                }
+                int element = ((piece * lanes) + lane) * Elements;
+                ulong at = input + (ulong)(element * 2);
+                Vector16 value = Quantize(GlobalMemory.Load16(at), GlobalMemory.Load16(at + 16), inverse);
+                RowTargets<TRouting>.Store16(shared, destinations, counts, token, (ulong)((block * TRouting.ScaleBlock) + element), value);
             }
 
-            if (lane != 0)
-                continue;
-            for (int k = 0; k < TRouting.TopK; k++)
-            {
-                if (destinations[k] != 0)
-                    GlobalMemory.Store4(destinations[k] + (ulong)(TRouting.ScalesOffset + (4 * block)), Interop.FloatAsInt(scale));
-            }
+            if (lane == 0)
+                RowTargets<TRouting>.Store4(shared, destinations, counts, token, (ulong)(TRouting.ScalesOffset + (4 * block)), Interop.FloatAsInt(scale));
         }
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector16 Quantize(Vector16 low, Vector16 high, float inverse) => new()
+    {
+        A = Quantize(low.A, low.B, inverse),
+        B = Quantize(low.C, low.D, inverse),
+        C = Quantize(high.A, high.B, inverse),
+        D = Quantize(high.C, high.D, inverse),
+    };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint Max(uint most, Vector16 value) => Max(Max(Max(Max(most, value.A), value.B), value.C), value.D);

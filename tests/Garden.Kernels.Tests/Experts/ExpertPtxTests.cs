@@ -11,7 +11,7 @@ public sealed class ExpertPtxTests
     [Fact]
     public void QuantisingSend()
     {
-        string text = Check(DispatchSend<DeepSeekFp8, QuantizedRows<DeepSeekFp8>>.Run);
+        string text = Check(DispatchSend<DeepSeekFp8, QuantizedRows<DeepSeekFp8>, NoTrace>.Run);
         Assert.Contains("cvt.rn.satfinite.e4m3x2.f32", text, StringComparison.Ordinal);
         Assert.Contains("shfl.sync.bfly", text, StringComparison.Ordinal);
         Assert.Contains("st.release.sys.global.u32", text, StringComparison.Ordinal);
@@ -19,21 +19,21 @@ public sealed class ExpertPtxTests
     }
 
     [Fact]
-    public void CopyingSend() => Check(DispatchSend<DeepSeekBf16, CopiedRows<DeepSeekBf16>>.Run);
+    public void CopyingSend() => Check(DispatchSend<DeepSeekBf16, CopiedRows<DeepSeekBf16>, NoTrace>.Run);
 
     [Fact]
-    public void Receive() => Assert.Contains("ld.acquire.sys.global.u32", Check(DispatchReceive<DeepSeekFp8>.Run), StringComparison.Ordinal);
+    public void Receive() => Assert.Contains("ld.acquire.sys.global.u32", Check(DispatchReceive<DeepSeekFp8, NoTrace>.Run), StringComparison.Ordinal);
 
     [Fact]
     public void WeightedSums()
     {
-        string text = Check(CombineSend<DeepSeekFp8>.Run);
+        string text = Check(CombineSend<DeepSeekFp8, NoTrace>.Run);
         Assert.Contains("fma.rn.f32", text, StringComparison.Ordinal);
         Assert.Contains("cvt.rn.bf16x2.f32", text, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Sums() => Assert.Contains("add.rn.f32", Check(CombineReceive<DeepSeekFp8>.Run), StringComparison.Ordinal);
+    public void Sums() => Assert.Contains("add.rn.f32", Check(CombineReceive<DeepSeekFp8, NoTrace>.Run), StringComparison.Ordinal);
 
     private static string Check(Action<ExpertKernelArgs> kernel)
     {

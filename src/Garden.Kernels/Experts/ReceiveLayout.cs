@@ -1,0 +1,70 @@
+using Garden.Experts;
+
+namespace Garden.Kernels.Experts;
+
+/// <summary>Where the words of <see cref="DispatchReceive{TRouting, TTrace}"/> lie in shared memory.</summary>
+internal readonly struct ReceiveLayout
+{
+    private ReceiveLayout(int ranks, int expertsPerRank, int batch, int topK)
+    {
+        Rows = PeerWords.End(ranks);
+        FirstRows = Rows + ranks;
+        CombineRows = FirstRows + ranks + 1;
+        Counts = CombineRows + ranks;
+        Bases = Counts + (ranks * expertsPerRank);
+        Totals = Bases + (ranks * expertsPerRank);
+        Starts = Totals + expertsPerRank;
+        RowAddress = Starts + expertsPerRank + 1;
+        RowSource = RowAddress + (2 * batch);
+        RowPlace = RowSource + batch;
+        Outputs = RowPlace + batch;
+        Packed = Outputs + (batch * topK);
+        Copies = Packed + (batch * topK);
+        End = Copies + batch;
+    }
+
+    /// <summary>[source] rows.</summary>
+    public int Rows { get; }
+
+    /// <summary>[source + 1] first row of each source.</summary>
+    public int FirstRows { get; }
+
+    /// <summary>[source] where its results go.</summary>
+    public int CombineRows { get; }
+
+    /// <summary>[source][expert] counts.</summary>
+    public int Counts { get; }
+
+    /// <summary>[source][expert] rows of the expert ahead of the source.</summary>
+    public int Bases { get; }
+
+    /// <summary>[expert] rows.</summary>
+    public int Totals { get; }
+
+    /// <summary>[expert + 1] first row of each expert.</summary>
+    public int Starts { get; }
+
+    /// <summary>[row of the batch] its address, two words.</summary>
+    public int RowAddress { get; }
+
+    /// <summary>[row of the batch] its source.</summary>
+    public int RowSource { get; }
+
+    /// <summary>[row of the batch] where its inverse lies.</summary>
+    public int RowPlace { get; }
+
+    /// <summary>[row of the batch][TopK] the output row of each choice, or −1.</summary>
+    public int Outputs { get; }
+
+    /// <summary>[row of the batch][TopK] those that are, together.</summary>
+    public int Packed { get; }
+
+    /// <summary>[row of the batch] how many they are.</summary>
+    public int Copies { get; }
+
+    /// <summary>Words altogether.</summary>
+    public int End { get; }
+
+    public static ReceiveLayout Of<TRouting>(int ranks, int expertsPerRank, int groupThreads)
+        where TRouting : unmanaged, IExpertRouting<TRouting> => new(ranks, expertsPerRank, RowList.Batch(groupThreads), TRouting.TopK);
+}

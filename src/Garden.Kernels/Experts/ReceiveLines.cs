@@ -1,0 +1,86 @@
+using System.Runtime.CompilerServices;
+using Garden.Experts;
+using ILGPU;
+
+namespace Garden.Kernels.Experts;
+
+/// <summary>Waits for the lines of all sources and reads them: a set of lanes of one warp for each source.</summary>
+/// <typeparam name="TRouting">The routing.</typeparam>
+internal static unsafe class ReceiveLines<TRouting>
+    where TRouting : unmanaged, IExpertRouting<TRouting>
+{
+    private const int Phase = (int)ExpertPhase.DispatchReceive;
+
+    /// <summary>The slot of a source.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong Slot(ExpertKernelArgs arguments, uint epoch, int source) =>
+        arguments.Dispatch + ((((ulong)(epoch & 1) * (ulong)arguments.Ranks) + (ulong)source) * arguments.SlotBytes);
+
+    /// <summary>Puts rows, combine rows and counts of all sources into shared memory. All threads of a group call it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Read(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, uint epoch)
+    {
+        // A power of two no larger than a warp: the lanes of a set are in one warp, and the first speaks for them.
+        int lanes = Warp.WarpSize;
+        while (lanes > 1 && lanes * arguments.Ranks > Group.DimX)
+            lanes >>= 1;
+        int sets = Group.DimX / lanes, lane = Group.IdxX % lanes;
+        // Whole warps go round together: sets without a source shuffle too.
+        for (int begin = 0; begin < arguments.Ranks; begin += sets)
+            ReadOne(arguments, shared, layout, epoch, begin + (Group.IdxX / lanes), lane, lanes);
+    }
+
+    private static void ReadOne(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, uint epoch, int source, int lane, int lanes)
+    {
+        bool exists = source < arguments.Ranks;
+        ulong peer = ExpertPeerEntry.AddressOf(arguments, exists ? source : 0), slot = Slot(arguments, epoch, exists ? source : 0);
+        ulong flag = GlobalMemory.Load8(peer + ExpertPeerEntry.IncomingOffset) + ExpertWait.DispatchArrived, outgoing = GlobalMemory.Load8(peer + ExpertPeerEntry.OutgoingOffset);
+        uint masked = GlobalMemory.Load4(peer + ExpertPeerEntry.IsMaskedOffset), staged = GlobalMemory.Load4(peer + ExpertPeerEntry.IsStagedOffset);
+        bool expected = exists && masked == 0;
+        bool came = expected && ExpertWait.Came(arguments, flag, epoch);
+        int agreed = 0;
+        if (expected)
+            ReadCounts(arguments, shared, layout, slot, source, lane, lanes);
+        if (exists && lane == 0)
+        {
+            Vector16 line = GlobalMemory.Load16(slot);
+            PeerWords.Keep(arguments, shared, source, masked, staged, outgoing);
+            agreed = expected && ExpertWait.Agree(arguments, Phase, source, came, epoch) ? 1 : 0;
+            // Another group saw the flag in time; what it stands for must be visible here too.
+            if (agreed != 0 && !came)
+            {
+                DeviceFlag.LoadAcquireSystem(flag);
+                line = GlobalMemory.Load16(slot);
+            }
+
+            KeepLine(arguments, shared, layout, epoch, source, agreed != 0, line);
+        }
+
+        agreed = Warp.Shuffle(agreed, Warp.LaneIdx - lane);
+        if (agreed == 0 || came)
+            return;
+        DeviceFlag.LoadAcquireSystem(flag);
+        ReadCounts(arguments, shared, layout, slot, source, lane, lanes);
+    }
+
+    private static void ReadCounts(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, ulong slot, int source, int lane, int lanes)
+    {
+        if (arguments.Output == (int)ExpertOutput.RankRows)
+            return;
+        int experts = arguments.LocalExperts;
+        for (int expert = lane; expert < experts; expert += lanes)
+            shared[layout.Counts + (source * experts) + expert] = (int)GlobalMemory.Load4(slot + ExpertRankHeader.SizeInBytes + (ulong)(4 * expert));
+    }
+
+    /// <summary>Keeps what a line says: no rows when its rank did not come or the line cannot be.</summary>
+    private static void KeepLine(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, uint epoch, int source, bool agreed, Vector16 line)
+    {
+        bool valid = agreed && line.A == epoch && line.B <= (uint)arguments.MaxTokens;
+        shared[layout.Rows + source] = valid ? (int)line.B : 0;
+        shared[layout.CombineRows + source] = valid ? (int)line.C : 0;
+        if (!agreed || valid)
+            return;
+        GlobalMemory.Store4(arguments.Report + 12, epoch);
+        GlobalMemory.Store4(arguments.Report + 16, (uint)source);
+    }
+}

@@ -1,0 +1,60 @@
+using System.Runtime.CompilerServices;
+using ILGPU;
+
+namespace Garden.Kernels.Experts;
+
+/// <summary>What kernels keep in shared memory beside plain words: addresses, and sums over ranks or experts.</summary>
+internal static class SharedWords
+{
+    /// <summary>Reads an address out of two words.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong Address(ArrayView<int> shared, int at) => (uint)shared[at] | ((ulong)(uint)shared[at + 1] << 32);
+
+    /// <summary>Puts an address into two words.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void SetAddress(ArrayView<int> shared, int at, ulong address)
+    {
+        shared[at] = (int)(uint)address;
+        shared[at + 1] = (int)(uint)(address >> 32);
+    }
+
+    /// <summary>
+    /// Exclusive sums of <paramref name="count"/> words, each filled up to a multiple of <paramref name="padding"/>; the sum of all behind the
+    /// last. The first warp does it, a lane a stretch of words; all threads of the group call it, with a barrier in front and one behind.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Sum(ArrayView<int> shared, int from, int to, int count, int padding)
+    {
+        int lanes = Warp.WarpSize;
+        if (Group.IdxX >= lanes)
+            return;
+        int each = (count + lanes - 1) / lanes, first = Group.IdxX * each, end = first + each;
+        if (first > count)
+            first = count;
+        if (end > count)
+            end = count;
+        int own = 0;
+        for (int i = first; i < end; i++)
+            own += Padded(shared[from + i], padding);
+        int sum = own;
+        for (int distance = 1; distance < lanes; distance <<= 1)
+        {
+            int other = Warp.ShuffleUp(sum, distance);
+            if (Group.IdxX >= distance)
+                sum += other;
+        }
+
+        int next = sum - own;
+        for (int i = first; i < end; i++)
+        {
+            shared[to + i] = next;
+            next += Padded(shared[from + i], padding);
+        }
+
+        if (Group.IdxX == lanes - 1)
+            shared[to + count] = sum;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Padded(int rows, int padding) => padding == 1 ? rows : (int)(((uint)rows + (uint)padding - 1) / (uint)padding * (uint)padding);
+}
