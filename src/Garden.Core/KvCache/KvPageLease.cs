@@ -1,18 +1,31 @@
 namespace Garden.KvCache;
 
 /// <summary>
-/// The right to use some pages of a <see cref="KvPagePool"/>. It ends in exactly one of two ways: disposing returns the
-/// pages, <see cref="Leak"/> takes them out of use for good because a write to them may still land.
+/// The right to use some pages of a <see cref="KvPagePool"/> or of another <see cref="IKvPageOwner"/>. It ends in exactly one of two
+/// ways: disposing returns the pages, <see cref="Leak"/> takes them out of use for good because a write to them may still land.
 /// </summary>
 public sealed class KvPageLease : IDisposable
 {
-    private readonly KvPagePool _pool;
+    private readonly IKvPageOwner _owner;
     private int[] _pages;
     private int _state;
 
-    internal KvPageLease(KvPagePool pool, int[] pages)
+    /// <summary>A lease of pages that <paramref name="owner"/> has set aside for it, in token order.</summary>
+    /// <exception cref="PlanException">A page is negative; the message names it.</exception>
+    public KvPageLease(IKvPageOwner owner, ReadOnlySpan<int> pages)
+        : this(owner, pages.ToArray())
     {
-        _pool = pool;
+        ArgumentNullException.ThrowIfNull(owner);
+        for (int i = 0; i < pages.Length; i++)
+        {
+            if (pages[i] < 0)
+                ThrowHelper.ThrowNegativePage(pages[i], i);
+        }
+    }
+
+    internal KvPageLease(IKvPageOwner owner, int[] pages)
+    {
+        _owner = owner;
         _pages = pages;
     }
 
@@ -34,22 +47,27 @@ public sealed class KvPageLease : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(pages, Count);
         if (State != KvLeaseState.Held)
             throw new InvalidOperationException($"The lease has ended ({State}); split it while it is held.");
-        var front = new KvPageLease(_pool, _pages[..pages]);
+        var front = new KvPageLease(_owner, _pages[..pages]);
         _pages = _pages[pages..];
         return front;
     }
 
-    /// <summary>Returns the pages to the pool. Does nothing when the lease has ended already.</summary>
+    /// <summary>Returns the pages to their owner. Does nothing when the lease has ended already.</summary>
     public void Dispose()
     {
         if (Interlocked.CompareExchange(ref _state, (int)KvLeaseState.Returned, (int)KvLeaseState.Held) == (int)KvLeaseState.Held)
-            _pool.Return(_pages);
+            _owner.Return(_pages);
     }
 
-    /// <summary>Takes the pages out of use and counts them in <see cref="KvPagePool.LeakedPages"/>. Does nothing when the lease has ended already.</summary>
+    /// <summary>
+    /// Takes the pages out of use: the owner is told, and <c>garden.kv.leaked_pages</c> counts them. Does nothing when the lease has
+    /// ended already.
+    /// </summary>
     public void Leak()
     {
-        if (Interlocked.CompareExchange(ref _state, (int)KvLeaseState.Leaked, (int)KvLeaseState.Held) == (int)KvLeaseState.Held)
-            _pool.Leak(_pages.Length);
+        if (Interlocked.CompareExchange(ref _state, (int)KvLeaseState.Leaked, (int)KvLeaseState.Held) != (int)KvLeaseState.Held)
+            return;
+        _owner.Leak(_pages);
+        KvTelemetry.LeakedPages.Add(_pages.Length);
     }
 }

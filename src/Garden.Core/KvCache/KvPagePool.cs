@@ -10,7 +10,7 @@ namespace Garden.KvCache;
 /// Pages are taken in the pool's order from where the last lease ended, so that long runs of neighbours stay together and
 /// coalesce into long writes, and a returned page is used again as late as possible.
 /// </remarks>
-public sealed class KvPagePool
+public sealed class KvPagePool : IKvPageOwner
 {
     private const int WordBits = 64;
     private readonly Lock _lock = new();
@@ -136,7 +136,7 @@ public sealed class KvPagePool
         }
     }
 
-    internal void Return(ReadOnlySpan<int> pages)
+    void IKvPageOwner.Return(ReadOnlySpan<int> pages)
     {
         List<(Waiter Waiter, KvPageLease Lease)>? granted = null;
         lock (_lock)
@@ -150,12 +150,12 @@ public sealed class KvPagePool
         Complete(granted);
     }
 
-    internal void Leak(int pages)
+    void IKvPageOwner.Leak(ReadOnlySpan<int> pages)
     {
         List<(Waiter Waiter, KvPageLease Lease)>? granted;
         lock (_lock)
         {
-            _leaked += pages;
+            _leaked += pages.Length;
             // Who waits for more than is left waits in vain, and keeps those behind it waiting.
             for (LinkedListNode<Waiter>? node = _waiters.First; node is not null;)
             {
@@ -173,7 +173,6 @@ public sealed class KvPagePool
         }
 
         Complete(granted);
-        KvTelemetry.LeakedPages.Add(pages);
     }
 
     private static void Complete(List<(Waiter Waiter, KvPageLease Lease)>? granted)

@@ -50,6 +50,6 @@ internal sealed record KvLayout(
     /// <summary>With one head or one token a page both axis orders are the same bytes.</summary>
     public bool ReadsAs(int axes) => Axes == axes || LocalKvHeads == 1 || TokensPerPage == 1;
 
-    /// <summary>FNV-1a over the fields in the order of the constructor; documented in docs/plans.md.</summary>
+    /// <summary>FNV-1a over the fields in the order of the constructor; documented in docs/kv-layouts.md.</summary>
     public ulong Hash => Fnv1a.Of(Element, Layers, KvHeads, HeadSize, TokensPerPage, Planes, Axes, PoolOrder, TensorParallel);
 }
