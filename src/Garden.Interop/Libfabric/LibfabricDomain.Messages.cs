@@ -157,12 +157,17 @@ internal sealed unsafe partial class LibfabricDomain
 
     private void PostReceive(int index)
     {
-        nint result = Calls.fi_recv(_nic.Ep, _receives.BufferOf(index), (nuint)_receives.Length, _receiveDescriptor, _receives.ContextOf(index));
-        if (result == -FI.FI_EAGAIN)
+        if (_failed)
+            return;
+        int code = TryPostReceive(index);
+        if (code == FI.FI_EAGAIN)
             _unposted.Enqueue(index);
-        else
-            LibfabricErrors.Check(result, "fi_recv", _where);
+        else if (code != 0)
+            FailFromPoll(code);
     }
+
+    private int TryPostReceive(int index) =>
+        (int)-Calls.fi_recv(_nic.Ep, _receives.BufferOf(index), (nuint)_receives.Length, _receiveDescriptor, _receives.ContextOf(index));
 
     /// <summary>Something came for this NIC. True, and a completion, when it is a message for the engine.</summary>
     private bool TryReceive(int index, int length, out FabricCompletion completion)
@@ -225,7 +230,7 @@ internal sealed unsafe partial class LibfabricDomain
 
     private bool TryAcknowledge(PeerNic peer, uint token)
     {
-        if (peer.IsGone)
+        if (peer.IsGone || _failed)
             return true;
         byte* header = stackalloc byte[MessageFrame.HeaderLength];
         new MessageFrame(FrameKind.Acknowledgement, 0, token, _id).Write(new Span<byte>(header, MessageFrame.HeaderLength));

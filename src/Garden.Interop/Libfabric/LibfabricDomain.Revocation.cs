@@ -70,11 +70,12 @@ internal sealed unsafe partial class LibfabricDomain
     }
 
     /// <summary>Takes completions in on behalf of the worker, which may be parked.</summary>
-    private int HarvestForWorker()
+    private bool HarvestForWorker()
     {
-        int taken = Harvest();
-        if (taken != 0)
+        bool any = Harvest();
+        // Whatever there is to report, also what reading or making progress has left behind.
+        if (_backlog.Count != 0 && !_disposed)
             _wake.Wake();
-        return taken;
+        return any;
     }
 }
