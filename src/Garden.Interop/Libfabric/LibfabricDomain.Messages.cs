@@ -52,8 +52,10 @@ internal sealed unsafe partial class LibfabricDomain
             if (_failed)
                 return;
             PostReceive(index);
-            if (sender is not null)
-                Acknowledge(sender, token);
+            if (sender is null)
+                return;
+            Acknowledge(sender, token);
+            Unreference(sender);
         }
     }
 
@@ -210,6 +212,9 @@ internal sealed unsafe partial class LibfabricDomain
         ref ReceiveBuffers.Buffer state = ref _receives[index];
         state.IsLent = true;
         state.Sender = sender;
+        // Who waits for an answer is not forgotten before it has one.
+        if (sender is not null)
+            sender.References++;
         state.Token = frame.Token;
         int header = MessageFrame.HeaderLength + frame.AddressLength;
         completion.Kind = FabricCompletionKind.Message;
@@ -225,6 +230,7 @@ internal sealed unsafe partial class LibfabricDomain
     {
         if (_acknowledgements.Count == 0 && TryAcknowledge(peer, token))
             return;
+        peer.References++;
         _acknowledgements.Enqueue((peer, token, Environment.TickCount64 + (long)_tuning.RouteTimeout.TotalMilliseconds));
     }
 
@@ -245,6 +251,8 @@ internal sealed unsafe partial class LibfabricDomain
             (PeerNic peer, uint token, long until) = _acknowledgements.Dequeue();
             if (!TryAcknowledge(peer, token) && Environment.TickCount64 < until)
                 _acknowledgements.Enqueue((peer, token, until));
+            else
+                Unreference(peer);
         }
 
         for (int left = _unposted.Count; left > 0; left--)

@@ -63,8 +63,7 @@ internal sealed unsafe partial class LibfabricDomain
             if (known != peer)
                 continue;
             _senders.Remove(id);
-            peer.References--;
-            ForgetIfUnused(peer);
+            Unreference(peer);
             return;
         }
     }

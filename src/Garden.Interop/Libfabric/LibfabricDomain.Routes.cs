@@ -63,8 +63,7 @@ internal sealed unsafe partial class LibfabricDomain
             _routes[IndexOfRoute(route)] = null;
             // The place comes back under another number: what is still reported of this one is no later one's.
             _freeRoutes.Enqueue((route + (1 << RouteIndexBits)) & int.MaxValue);
-            open.Peer.References--;
-            ForgetIfUnused(open.Peer);
+            Unreference(open.Peer);
         }
     }
 
@@ -133,6 +132,12 @@ internal sealed unsafe partial class LibfabricDomain
         return peer;
     }
 
+    private void Unreference(PeerNic peer)
+    {
+        peer.References--;
+        ForgetIfUnused(peer);
+    }
+
     private void ForgetIfUnused(PeerNic peer)
     {
         if (peer.References != 0 || peer.InFlight != 0)
@@ -179,8 +184,7 @@ internal sealed unsafe partial class LibfabricDomain
             if (peer.References != 1 && !peer.IsGone)
                 continue;
             _senders.Remove(id);
-            peer.References--;
-            ForgetIfUnused(peer);
+            Unreference(peer);
         }
     }
 

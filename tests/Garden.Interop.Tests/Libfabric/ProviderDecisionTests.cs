@@ -103,6 +103,16 @@ public sealed class ProviderDecisionTests
         Assert.Contains("#key.base", refused.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("0.0.0.0", "every address")]
+    [InlineData("[::]:4711", "every address")]
+    [InlineData("fe80::1", "link-local")]
+    public void AddressesThatPeersCannotUseAreRefusedByName(string bind, string why)
+    {
+        FabricException refused = Assert.Throws<FabricException>(() => new TcpFabric(TcpOptions.At("127.0.0.1", bind)));
+        Assert.Contains(why, refused.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void H8_AFabricThatIsNotThereIsRefusedAtOnceWithWhatIs()
     {
