@@ -4,7 +4,7 @@
  *
  *   write_loop PROVIDER [ADDRESS]        tcp needs a local address, shm none
  *
- * Prints "bytes depth writes_per_second" a line.
+ * Each line "BYTES MILLISECONDS" of the input is a sample; its writes per second are the answer.
  */
 #include <rdma/fabric.h>
 #include <rdma/fi_cm.h>
@@ -22,8 +22,7 @@
 #define ENTRIES 64
 #define AREA (64UL << 20)
 #define SLOTS 64
-#define STEP 512
-#define SAMPLE 0.5
+#define BATCHES 8
 
 #define CHECK(call) do { int code_ = (call); if (code_) { fprintf(stderr, "%s: %s\n", #call, fi_strerror(-code_)); exit(1); } } while (0)
 
@@ -145,12 +144,12 @@ static void run(struct end *sender, struct end *receiver, size_t bytes, uint64_t
     }
 }
 
-static double rate(struct end *sender, struct end *receiver, size_t bytes, uint64_t depth)
+static double rate(struct end *sender, struct end *receiver, size_t bytes, uint64_t depth, double seconds)
 {
     double started = now();
-    uint64_t writes = 0;
-    for (; now() - started < SAMPLE; writes += STEP)
-        run(sender, receiver, bytes, depth, STEP);
+    uint64_t writes = 0, step = BATCHES * depth;
+    for (; now() - started < seconds; writes += step)
+        run(sender, receiver, bytes, depth, step);
     return writes / (now() - started);
 }
 
@@ -166,11 +165,11 @@ int main(int argc, char **argv)
     open_end(&receiver, argv[1], address, 12);
     connect_end(&sender, &receiver);
     connect_end(&receiver, &sender);
-    static const size_t sizes[] = { 8, 4096, 65536, 1 << 20 };
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        uint64_t depth = (32UL << 20) / sizes[i] < DEPTH ? (32UL << 20) / sizes[i] : DEPTH;
-        rate(&sender, &receiver, sizes[i], depth);
-        printf("%zu %lu %.1f\n", sizes[i], (unsigned long)depth, rate(&sender, &receiver, sizes[i], depth));
+    size_t bytes;
+    double milliseconds;
+    while (scanf("%zu %lf", &bytes, &milliseconds) == 2) {
+        uint64_t depth = (32UL << 20) / bytes < DEPTH ? (32UL << 20) / bytes : DEPTH;
+        printf("%.1f\n", rate(&sender, &receiver, bytes, depth, milliseconds / 1000));
         fflush(stdout);
     }
     return 0;

@@ -8,11 +8,12 @@ internal sealed unsafe class CopyPair(PairMemory memory) : IWritePair
     public void Write(Workload workload, long operations)
     {
         byte* source = memory.Source.Pointer, destination = memory.Destination.Pointer;
-        for (long operation = 0; operation < operations; operation++)
+        int slot = 0;
+        for (long operation = 0; operation < operations; operation++, slot = workload.Next(slot))
         {
             // Safe: a workload's places lie inside its area.
             for (int write = 0; write < workload.WritesPerOperation; write++)
-                Buffer.MemoryCopy(source + workload.SourceOffset(operation, write), destination + workload.DestinationOffset(operation, write), workload.Bytes, workload.Bytes);
+                Buffer.MemoryCopy(source + workload.SourceOffset(slot, write), destination + workload.DestinationOffset(slot, write), workload.Bytes, workload.Bytes);
         }
     }
 

@@ -36,10 +36,11 @@ internal sealed class EngineWrites : IWritePair
         long target = _receiver.Counter.Value + (units * operations);
         int window = workload.Pages == 0 ? Math.Min(workload.Depth, MostSingles) : 2 + (workload.Depth / workload.Pages);
         long submitted = 0, ended = 0;
+        int slot = 0;
         while (ended < operations || _receiver.Counter.Value < target)
         {
-            for (; submitted < operations && submitted - ended < window; submitted++)
-                _transfers[submitted % window] = workload.Pages == 0 ? SubmitSingle(workload, submitted) : SubmitPaged(workload);
+            for (; submitted < operations && submitted - ended < window; submitted++, slot = workload.Next(slot))
+                _transfers[submitted % window] = workload.Pages == 0 ? SubmitSingle(workload, slot) : SubmitPaged(workload);
             Poll();
             for (; ended < submitted && _transfers[ended % window].IsCompleted; ended++)
                 _transfers[ended % window].GetResult();
@@ -100,11 +101,11 @@ internal sealed class EngineWrites : IWritePair
         transfer.GetResult();
     }
 
-    private Transfer SubmitSingle(Workload workload, long operation) => _sender.Engine.Submit(new SingleWrite(
+    private Transfer SubmitSingle(Workload workload, int slot) => _sender.Engine.Submit(new SingleWrite(
         _sender.Region.Handle,
-        workload.SourceOffset(operation, 0),
+        workload.SourceOffset(slot, 0),
         _sender.Remote.Handle,
-        workload.DestinationOffset(operation, 0),
+        workload.DestinationOffset(slot, 0),
         workload.Bytes,
         _receiver.Counter.Immediate));
 

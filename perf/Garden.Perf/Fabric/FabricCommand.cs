@@ -35,7 +35,7 @@ internal static class FabricCommand
             DefaultValueFactory = static _ => [0, 1024],
         };
         var rounds = new Option<int>("--rounds") { Description = "With --bytes: pairs of samples.", DefaultValueFactory = static _ => 41 };
-        var raw = new Option<bool>("--raw-only") { Description = "Only the loop on the bare provider, for comparing it with perf/native/write_loop." };
+        var raw = new Option<bool>("--raw-only") { Description = "Only the loop on the bare provider, a sample for each line \"BYTES MILLISECONDS\" of the input: perf/compare-native.sh." };
         var command = new Command("fabric", "Latency and throughput of the engine on a fabric, beside the same loop on the bare provider in the same run. One thread drives both ends.")
         {
             fabric, bind, quick, sample, bytes, pages, rounds, raw,
@@ -47,7 +47,7 @@ internal static class FabricCommand
             try
             {
                 if (parse.GetValue(raw))
-                    RawScenario.Run(choice, report);
+                    RawScenario.Run(choice, Console.In, Console.Out);
                 else if (parse.GetValue(bytes) is { Length: > 0 } lengths)
                     Scenario(parse.GetValue(rounds)).RunRows(lengths, parse.GetValue(pages)!);
                 else

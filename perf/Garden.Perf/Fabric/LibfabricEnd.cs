@@ -19,7 +19,6 @@ internal sealed unsafe class LibfabricEnd : RawEnd
     private readonly byte* _local;
     private readonly ulong _remoteBase;
     private readonly ulong _flags;
-    private readonly bool _batches;
     private readonly fi_context2* _contexts;
     private readonly int[] _free;
     private readonly fi_cq_data_entry* _entries;
@@ -35,7 +34,6 @@ internal sealed unsafe class LibfabricEnd : RawEnd
         _ep = _domain.Native.Ep;
         _cq = _domain.Native.Cq;
         _flags = FI.FI_COMPLETION | FI.FI_REMOTE_CQ_DATA | _domain.Traits.WriteFlags;
-        _batches = _domain.Traits.Batches;
         _local = memory.Pointer;
         _mr = _domain.RegisterNative((nint)_local, memory.Length, MemoryKind.Host);
         _remoteBase = _domain.RemoteBaseOf((nint)_local);
@@ -89,7 +87,7 @@ internal sealed unsafe class LibfabricEnd : RawEnd
         arguments->Remote.key = _peerKey;
         arguments->Message.addr = _peer;
         arguments->Message.context = _contexts + slot;
-        nint result = Calls.fi_writemsg(_ep, &arguments->Message, more && _batches ? _flags | FI.FI_MORE : _flags);
+        nint result = Calls.fi_writemsg(_ep, &arguments->Message, _flags);
         if (result == 0)
         {
             _freeCount--;

@@ -20,19 +20,20 @@ internal sealed class RawPair : IWritePair
     {
         var limit = new TurnLimit();
         int perOperation = workload.WritesPerOperation;
-        long total = operations * perOperation, posted = 0, operation = 0;
-        int write = 0;
-        long ended = _sender.Ended + total, arrived = _receiver.Arrived + total;
+        long total = operations * perOperation, posted = 0, began = _sender.Ended;
+        int write = 0, slot = 0;
+        long ended = began + total, arrived = _receiver.Arrived + total;
         while (_sender.Ended < ended || _receiver.Arrived < arrived)
         {
             while (posted < total
-                && _sender.TryPost(workload.SourceOffset(operation, write), workload.DestinationOffset(operation, write), workload.Bytes, posted + 1 < total))
+                && posted - (_sender.Ended - began) < workload.Depth
+                && _sender.TryPost(workload.SourceOffset(slot, write), workload.DestinationOffset(slot, write), workload.Bytes, posted + 1 < total))
             {
                 posted++;
                 if (++write == perOperation)
                 {
                     write = 0;
-                    operation++;
+                    slot = workload.Next(slot);
                 }
             }
 

@@ -1,32 +1,37 @@
 using System.Diagnostics;
+using System.Globalization;
 
 namespace Garden.Perf.Fabric;
 
-/// <summary>The loop on the bare provider alone, in the rows of perf/native/write_loop.c.</summary>
+/// <summary>
+/// The loop on the bare provider alone, by command like perf/native/write_loop.c: a line "BYTES MILLISECONDS" is a sample, and its writes
+/// per second the answer. So two programs can take turns many times.
+/// </summary>
 internal static class RawScenario
 {
     private const int Depth = 64;
-    private static readonly TimeSpan s_sample = TimeSpan.FromSeconds(0.5);
 
-    public static void Run(FabricChoice choice, Report report)
+    public static void Run(FabricChoice choice, TextReader commands, TextWriter answers)
     {
         using var memory = new PairMemory();
         using IWritePair pair = choice.OpenCeiling(memory, Depth);
-        foreach (long bytes in (long[])[8, 4096, 65_536, 1 << 20])
+        while (commands.ReadLine() is { } line)
         {
+            string[] words = line.Split(' ', 2);
+            long bytes = long.Parse(words[0], CultureInfo.InvariantCulture);
+            var sample = TimeSpan.FromMilliseconds(double.Parse(words[1], CultureInfo.InvariantCulture));
             using var workload = new Workload(bytes, 0, (int)Math.Min(Depth, (32 << 20) / bytes));
-            // The first half second is for the optimised code to come up.
-            Rate(pair, workload);
-            report.Line("raw", ("fabric", choice.Name), ("bytes", bytes), ("depth", workload.Depth), ("writes_per_second", Rate(pair, workload)));
+            answers.WriteLine(Rate(pair, workload, sample).ToString("0.0", CultureInfo.InvariantCulture));
+            answers.Flush();
         }
     }
 
-    private static double Rate(IWritePair pair, Workload workload)
+    private static double Rate(IWritePair pair, Workload workload, TimeSpan sample)
     {
-        const int Step = 512;
+        int step = 8 * workload.Depth;
         long writes = 0, started = Stopwatch.GetTimestamp();
-        for (; Stopwatch.GetElapsedTime(started) < s_sample; writes += Step)
-            pair.Write(workload, Step);
+        for (; Stopwatch.GetElapsedTime(started) < sample; writes += step)
+            pair.Write(workload, step);
         return writes / Stopwatch.GetElapsedTime(started).TotalSeconds;
     }
 }

@@ -55,9 +55,14 @@ internal sealed class Workload : IDisposable
     /// <summary>Operations of which all together write every place once.</summary>
     public int Cycle => Slots;
 
-    public long SourceOffset(long operation, int write) => Pages == 0 ? operation % Slots * Stride : _sourcePages[write] * Stride;
+    /// <summary>The place after one, so that a loop over operations divides nothing.</summary>
+    public int Next(int slot) => slot + 1 == Slots ? 0 : slot + 1;
 
-    public long DestinationOffset(long operation, int write) => Pages == 0 ? operation % Slots * Stride : _destinationPages[write] * Stride;
+    /// <summary>Where a write of an operation in that slot reads.</summary>
+    public long SourceOffset(int slot, int write) => Pages == 0 ? slot * Stride : _sourcePages[write] * Stride;
+
+    /// <summary>Where it writes.</summary>
+    public long DestinationOffset(int slot, int write) => Pages == 0 ? slot * Stride : _destinationPages[write] * Stride;
 
     public void Dispose()
     {

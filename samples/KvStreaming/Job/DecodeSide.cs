@@ -122,11 +122,11 @@ internal sealed class DecodeSide<TLayout, TTransfer> : IAsyncDisposable
                     TokenCount = admission.Tokens,
                     LayerCount = _options.EffectiveLayers,
                     TailOffset = _tails.OffsetOf(slot),
-                    TailLength = _tails.TailBytes,
+                    TailLength = _tails.Length,
                     Payload = new RequestTag(admission.Request, position).ToBytes(),
                 },
                 cancellationToken);
-            _measurements.Delivered(admission.Request);
+            _measurements.Delivered(_tails.StampOf(slot));
             await _verifier.Run(() => Verify(request, admission, delivery, position, slot));
             Keep(request, admission, position);
             served();
@@ -162,7 +162,7 @@ internal sealed class DecodeSide<TLayout, TTransfer> : IAsyncDisposable
         string? tail = _tails.Verify(slot, KvPattern.TailKey(_options.Seed, admission.Request), admission.Request);
         Report(tail);
         long writes = ((long)delivery.Pages.Count * _options.EffectiveLayers * (TLayout.Planes == KvPlanes.Separate ? 2 : 1)) + 1;
-        _measurements.Served(admission.Tokens, delivery.Bytes, verified + (tail is null ? _tails.TailBytes : 0), admission.Hits.Count, request.Blocks.Length, writes);
+        _measurements.Served(admission.Tokens, delivery.Bytes - ClockStamp.Length, verified + (tail is null ? _tails.TailBytes : 0), admission.Hits.Count, request.Blocks.Length, writes);
     }
 
     /// <summary>Cuts the delivered pages into blocks and keeps them; the last ones first, so that they are evicted first.</summary>

@@ -31,14 +31,13 @@ internal sealed class Measurements(int requests)
     public void ComputeDone(int request) => Volatile.Write(ref _lastLayerDone[request], Stopwatch.GetTimestamp());
 
     /// <summary>The decoder has everything of a request.</summary>
-    public void Delivered(int request)
+    public void Delivered(int request) => Added(Stopwatch.GetElapsedTime(Volatile.Read(ref _lastLayerDone[request])));
+
+    /// <summary>The decoder has everything of a request whose last layer was computed at that moment, by a clock of this host or another.</summary>
+    public void Delivered(ClockStamp computed)
     {
-        // Another process computed it: its clock is not this one's.
-        if (Volatile.Read(ref _lastLayerDone[request]) is not (not 0 and var done))
-            return;
-        double microseconds = Stopwatch.GetElapsedTime(done).TotalMicroseconds;
-        lock (_lock)
-            _addedMicroseconds.Add(microseconds);
+        if (computed.Elapsed is { } added)
+            Added(added);
     }
 
     public void Served(int tokens, long bytes, long verified, int hitBlocks, int blocks, long canonicalWrites)
@@ -59,6 +58,12 @@ internal sealed class Measurements(int requests)
     {
         lock (_lock)
             _errors.Add(message);
+    }
+
+    private void Added(TimeSpan time)
+    {
+        lock (_lock)
+            _addedMicroseconds.Add(time.TotalMicroseconds);
     }
 
     public double[] AddedMicroseconds()

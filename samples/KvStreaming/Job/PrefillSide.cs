@@ -16,7 +16,6 @@ internal sealed class PrefillSide<TLayout, TTransfer> : IAsyncDisposable
     private static readonly TimeSpan s_pageDeadline = TimeSpan.FromSeconds(60);
 
     private readonly SampleOptions _options;
-    private readonly Measurements? _measurements;
     private readonly WorkThread _compute = new("compute");
     private readonly KvPool<TLayout> _pool;
     private readonly KvPagePool _pages;
@@ -25,10 +24,9 @@ internal sealed class PrefillSide<TLayout, TTransfer> : IAsyncDisposable
     private readonly int _tailBytes;
     private readonly int _chunkPages;
 
-    public PrefillSide(SampleOptions options, TransferEngine engine, IReadOnlyList<PromptRequest> requests, int tailBytes, ushort channel, Measurements? measurements = null)
+    public PrefillSide(SampleOptions options, TransferEngine engine, IReadOnlyList<PromptRequest> requests, int tailBytes, ushort channel)
     {
         _options = options;
-        _measurements = measurements;
         _tailBytes = tailBytes;
         _chunkPages = options.ChunkTokens == 0 ? int.MaxValue : Math.Max(1, options.ChunkTokens / TLayout.TokensPerPage);
         // Room for the largest prompt and the next one's beginning.
@@ -40,7 +38,7 @@ internal sealed class PrefillSide<TLayout, TTransfer> : IAsyncDisposable
             Pool = _region,
             PoolPages = _pool.Pages,
             PoolOffset = KvPool<TLayout>.GuardBytes,
-            MaxTailLength = tailBytes,
+            MaxTailLength = tailBytes + ClockStamp.Length,
             Channel = channel,
         });
     }
@@ -54,9 +52,10 @@ internal sealed class PrefillSide<TLayout, TTransfer> : IAsyncDisposable
             KvPageLease lease = await _pages.LeaseAsync(job.PageCount, s_pageDeadline);
             job.UsePages(lease);
             var tag = RequestTag.Parse(job.Payload.Span);
-            await _compute.Run(() => Compute(job, lease.Pages, tag));
+            ClockStamp computed = default;
+            await _compute.Run(() => computed = Compute(job, lease.Pages, tag));
             // The next prompt is computed while this one's last layer is on its way.
-            finishing.Add(FinishAsync(job, tag.Request));
+            finishing.Add(FinishAsync(job, tag.Request, computed));
         }
 
         await Task.WhenAll(finishing);
@@ -70,7 +69,7 @@ internal sealed class PrefillSide<TLayout, TTransfer> : IAsyncDisposable
         _pool.Dispose();
     }
 
-    private async Task FinishAsync(KvPrefillJob<TTransfer> job, int request)
+    private async Task FinishAsync(KvPrefillJob<TTransfer> job, int request, ClockStamp computed)
     {
         await using (job)
         {
@@ -78,8 +77,9 @@ internal sealed class PrefillSide<TLayout, TTransfer> : IAsyncDisposable
                 return;
             try
             {
-                byte[] tail = new byte[_tailBytes];
-                KvPattern.Fill(tail, KvPattern.TailKey(_options.Seed, request));
+                byte[] tail = new byte[_tailBytes + ClockStamp.Length];
+                computed.Write(tail.AsSpan(_tailBytes));
+                KvPattern.Fill(tail.AsSpan(0, _tailBytes), KvPattern.TailKey(_options.Seed, request));
                 await job.FinishAsync(tail);
             }
             catch (OperationCanceledException)
@@ -89,7 +89,8 @@ internal sealed class PrefillSide<TLayout, TTransfer> : IAsyncDisposable
         }
     }
 
-    private void Compute(KvPrefillJob<TTransfer> job, ReadOnlySpan<int> pages, RequestTag tag)
+    /// <summary>Computes a prompt and returns when that was done.</summary>
+    private ClockStamp Compute(KvPrefillJob<TTransfer> job, ReadOnlySpan<int> pages, RequestTag tag)
     {
         int tokensPerPage = TLayout.TokensPerPage;
         for (int first = 0; first < pages.Length; first += _chunkPages)
@@ -99,7 +100,7 @@ internal sealed class PrefillSide<TLayout, TTransfer> : IAsyncDisposable
             for (int layer = 0; layer < job.LayerCount; layer++)
             {
                 if (job.Cancelled.IsCancellationRequested)
-                    return;
+                    return default;
                 long start = Stopwatch.GetTimestamp();
                 _pool.Fill(_options.Seed, tag.Request, layer, tag.Position + first, chunk);
                 TakeAtLeast(start, job.Cancelled);
@@ -110,7 +111,7 @@ internal sealed class PrefillSide<TLayout, TTransfer> : IAsyncDisposable
                 break;
         }
 
-        _measurements?.ComputeDone(tag.Request);
+        return ClockStamp.Now;
     }
 
     /// <summary>Waits for the rest of a layer's time without using the core.</summary>

@@ -15,14 +15,13 @@ internal static class StreamingJob
         where TTransfer : unmanaged, IKvTransfer<TTransfer>
     {
         var network = new LoopbackNetwork();
-        var measured = new Measurements(requests.Count);
         await using TransferEngine prefillEngine = Engines.OnLoopback(network, "prefill", options);
         await using TransferEngine decodeEngine = Engines.OnLoopback(network, "decode", options);
-        await using var prefill = new PrefillSide<TLayout, TTransfer>(options, prefillEngine, requests, tailBytes, channel, measured);
+        await using var prefill = new PrefillSide<TLayout, TTransfer>(options, prefillEngine, requests, tailBytes, channel);
         Peer prefiller = await decodeEngine.ConnectAsync(prefillEngine.Address, cancellationToken: cancellationToken);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task prefilling = prefill.RunAsync();
-        Task<ModelResult> decoding = DecodeAsync<TLayout, TTransfer>(model, tailBytes, channel, options, requests, decodeEngine, prefiller, progress, either.Token, measured);
+        Task<ModelResult> decoding = DecodeAsync<TLayout, TTransfer>(model, tailBytes, channel, options, requests, decodeEngine, prefiller, progress, either.Token);
         if (await Task.WhenAny(prefilling, decoding) == prefilling)
         {
             // The model loop only ends by itself when it failed: say why, not that the decoder waited in vain.
@@ -44,12 +43,11 @@ internal static class StreamingJob
         TransferEngine engine,
         Peer prefiller,
         Action<int> progress,
-        CancellationToken cancellationToken,
-        Measurements? measurements = null)
+        CancellationToken cancellationToken)
         where TLayout : unmanaged, IKvPageLayout<TLayout>
         where TTransfer : unmanaged, IKvTransfer<TTransfer>
     {
-        Measurements measured = measurements ?? new Measurements(requests.Count);
+        var measured = new Measurements(requests.Count);
         await using var decode = new DecodeSide<TLayout, TTransfer>(options, engine, requests, tailBytes, channel, measured);
         long start = Stopwatch.GetTimestamp();
         int served = 0;

@@ -4,7 +4,10 @@ using Garden.Samples;
 
 namespace KvStreaming;
 
-/// <summary>Where the tails (hidden states) arrive: a slot per request in flight, each between guards.</summary>
+/// <summary>
+/// Where the tails arrive: a slot per request in flight, each between guards. A tail is a hidden state, and behind it the moment at which the
+/// last layer was computed.
+/// </summary>
 internal sealed class TailBuffer : IAsyncDisposable
 {
     private const int GuardBytes = 256;
@@ -14,7 +17,7 @@ internal sealed class TailBuffer : IAsyncDisposable
     public TailBuffer(TransferEngine engine, int tailBytes, int slots)
     {
         TailBytes = tailBytes;
-        _buffer = new NativeBuffer((long)slots * (tailBytes + (2 * GuardBytes)));
+        _buffer = new NativeBuffer((long)slots * (Length + (2 * GuardBytes)));
         Region = engine.Register(_buffer);
         for (int slot = 0; slot < slots; slot++)
             _free.Writer.TryWrite(slot);
@@ -22,9 +25,15 @@ internal sealed class TailBuffer : IAsyncDisposable
 
     public MemoryRegion Region { get; }
 
+    /// <summary>Bytes of the hidden state.</summary>
     public int TailBytes { get; }
 
-    public long OffsetOf(int slot) => ((long)slot * (TailBytes + (2 * GuardBytes))) + GuardBytes;
+    /// <summary>Bytes of a whole tail.</summary>
+    public int Length => TailBytes + ClockStamp.Length;
+
+    public long OffsetOf(int slot) => ((long)slot * (Length + (2 * GuardBytes))) + GuardBytes;
+
+    public ClockStamp StampOf(int slot) => ClockStamp.Read(Whole(slot).Slice(GuardBytes + TailBytes, ClockStamp.Length));
 
     /// <summary>Waits for a free slot and poisons it.</summary>
     public async ValueTask<int> RentAsync(CancellationToken cancellationToken)
@@ -42,7 +51,7 @@ internal sealed class TailBuffer : IAsyncDisposable
         int at = KvPattern.FirstDifference(whole.Slice(GuardBytes, TailBytes), key);
         if (at >= 0)
             return $"request {request}, tail: byte {at} holds 0x{whole[GuardBytes + at]:x2}";
-        bool guarded = !whole[..GuardBytes].ContainsAnyExcept(KvPattern.Poison) && !whole[(GuardBytes + TailBytes)..].ContainsAnyExcept(KvPattern.Poison);
+        bool guarded = !whole[..GuardBytes].ContainsAnyExcept(KvPattern.Poison) && !whole[(GuardBytes + Length)..].ContainsAnyExcept(KvPattern.Poison);
         return guarded ? null : $"request {request}, tail: a guard byte beside it was written to";
     }
 
@@ -52,5 +61,5 @@ internal sealed class TailBuffer : IAsyncDisposable
         _buffer.Dispose();
     }
 
-    private Span<byte> Whole(int slot) => _buffer.Span(OffsetOf(slot) - GuardBytes, TailBytes + (2 * GuardBytes));
+    private Span<byte> Whole(int slot) => _buffer.Span(OffsetOf(slot) - GuardBytes, Length + (2 * GuardBytes));
 }

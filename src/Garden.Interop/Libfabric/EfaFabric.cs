@@ -5,10 +5,12 @@ namespace Garden.Interop.Libfabric;
 
 /// <summary>The fabric <c>efa</c>: AWS Elastic Fabric Adapter (SRD) by libfabric's efa provider. All that is known of it is here.</summary>
 /// <remarks>
-/// Source of each decision: the provider's manual page fi_efa(7) and fi_endpoint(3) of libfabric. SRD is unordered, so writes ask
+/// <para>Source of each decision: the provider's manual page fi_efa(7) and fi_endpoint(3) of libfabric. SRD is unordered, so writes ask
 /// for delivery completion, which alone proves that a stopped transfer is over. Completion queues have no wait object. The
 /// provider may route peers of the same host through shm and copy device memory with CUDA calls; both are switched off, since
-/// one NIC is to mean one wire and a CUDA call may wait for a resident kernel.
+/// one NIC is to mean one wire and a CUDA call may wait for a resident kernel.</para>
+/// <para>FI_MORE is not used: the provider rings no doorbell for a write that has it until one without follows, and of those that it
+/// keeps back itself (no handshake yet, receiver not ready) released versions forget to (github.com/ofiwg/libfabric, pull request 12623).</para>
 /// </remarks>
 public sealed class EfaFabric : IFabric
 {
@@ -18,9 +20,9 @@ public sealed class EfaFabric : IFabric
     /// <summary>How to get it.</summary>
     public const string InstallLine = "the EFA installer of AWS (aws-efa-installer, ./efa_installer.sh -y), which brings driver and libfabric";
 
-    // Numbers of fi_endpoint.h from libfabric 1.18 on.
-    private const int CudaApiPermitted = 10;
-    private const int SharedMemoryPermitted = 11;
+    // Of fi_endpoint.h: they came with libfabric 1.18 behind FI_OPT_XPU_TRIGGER, 9, and are the same in 2.1. Older ones answer FI_ENOPROTOOPT.
+    internal const int CudaApiPermitted = 10;
+    internal const int SharedMemoryPermitted = 11;
 
     private readonly EfaOptions _options;
 
@@ -51,7 +53,6 @@ public sealed class EfaFabric : IFabric
         Completion = FabricCompletionLevel.RemotePlaced,
         // Whatever the attributes say of messages: writes of SRD overtake each other.
         Ordered = false,
-        Batches = true,
     };
 
     private unsafe LibfabricDomain Open(string domain, IWorkerSignal signal)

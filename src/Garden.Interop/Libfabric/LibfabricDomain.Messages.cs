@@ -52,8 +52,10 @@ internal sealed unsafe partial class LibfabricDomain
             if (_failed)
                 return;
             PostReceive(index);
-            if (sender is not null)
-                Acknowledge(sender, token);
+            if (sender is null)
+                return;
+            Acknowledge(sender, token);
+            Unreference(sender);
         }
     }
 
@@ -157,12 +159,17 @@ internal sealed unsafe partial class LibfabricDomain
 
     private void PostReceive(int index)
     {
-        nint result = Calls.fi_recv(_nic.Ep, _receives.BufferOf(index), (nuint)_receives.Length, _receiveDescriptor, _receives.ContextOf(index));
-        if (result == -FI.FI_EAGAIN)
+        if (_failed)
+            return;
+        int code = TryPostReceive(index);
+        if (code == FI.FI_EAGAIN)
             _unposted.Enqueue(index);
-        else
-            LibfabricErrors.Check(result, "fi_recv", _where);
+        else if (code != 0)
+            FailFromPoll(code);
     }
+
+    private int TryPostReceive(int index) =>
+        (int)-Calls.fi_recv(_nic.Ep, _receives.BufferOf(index), (nuint)_receives.Length, _receiveDescriptor, _receives.ContextOf(index));
 
     /// <summary>Something came for this NIC. True, and a completion, when it is a message for the engine.</summary>
     private bool TryReceive(int index, int length, out FabricCompletion completion)
@@ -205,6 +212,9 @@ internal sealed unsafe partial class LibfabricDomain
         ref ReceiveBuffers.Buffer state = ref _receives[index];
         state.IsLent = true;
         state.Sender = sender;
+        // Who waits for an answer is not forgotten before it has one.
+        if (sender is not null)
+            sender.References++;
         state.Token = frame.Token;
         int header = MessageFrame.HeaderLength + frame.AddressLength;
         completion.Kind = FabricCompletionKind.Message;
@@ -220,12 +230,13 @@ internal sealed unsafe partial class LibfabricDomain
     {
         if (_acknowledgements.Count == 0 && TryAcknowledge(peer, token))
             return;
+        peer.References++;
         _acknowledgements.Enqueue((peer, token, Environment.TickCount64 + (long)_tuning.RouteTimeout.TotalMilliseconds));
     }
 
     private bool TryAcknowledge(PeerNic peer, uint token)
     {
-        if (peer.IsGone)
+        if (peer.IsGone || _failed)
             return true;
         byte* header = stackalloc byte[MessageFrame.HeaderLength];
         new MessageFrame(FrameKind.Acknowledgement, 0, token, _id).Write(new Span<byte>(header, MessageFrame.HeaderLength));
@@ -240,6 +251,8 @@ internal sealed unsafe partial class LibfabricDomain
             (PeerNic peer, uint token, long until) = _acknowledgements.Dequeue();
             if (!TryAcknowledge(peer, token) && Environment.TickCount64 < until)
                 _acknowledgements.Enqueue((peer, token, until));
+            else
+                Unreference(peer);
         }
 
         for (int left = _unposted.Count; left > 0; left--)

@@ -17,6 +17,7 @@ internal sealed unsafe partial class LibfabricDomain
     private const int PollsPerLook = 16;
 
     private uint _polls;
+    private ulong _entriesRead;
 
     /// <inheritdoc/>
     public int Poll(Span<FabricCompletion> completions)
@@ -77,14 +78,15 @@ internal sealed unsafe partial class LibfabricDomain
             CheckProcesses();
     }
 
-    /// <summary>Reads completions for a later poll and returns how many entries there were.</summary>
-    private int Harvest()
+    /// <summary>Reads completions for a later poll. True when there was any entry.</summary>
+    private bool Harvest()
     {
         Span<FabricCompletion> completions = stackalloc FabricCompletion[EntriesPerRead];
+        ulong before = _entriesRead;
         int taken = Read(completions);
         foreach (ref readonly FabricCompletion completion in completions[..taken])
             _backlog.Enqueue(completion);
-        return taken;
+        return _entriesRead != before;
     }
 
     private int Read(Span<FabricCompletion> completions)
@@ -104,6 +106,7 @@ internal sealed unsafe partial class LibfabricDomain
                 break;
             }
 
+            _entriesRead += (ulong)count;
             // Safe: the provider has filled count entries, and there is room for as many completions.
             for (int i = 0; i < count;)
                 i += Translate(_entries + i, (int)count - i, completions, ref taken);
@@ -159,9 +162,13 @@ internal sealed unsafe partial class LibfabricDomain
 
     private int TranslateWrites(fi_cq_data_entry* entry, int left, int slot, Span<FabricCompletion> completions, ref int taken)
     {
-        // One that was reported with its lost peer may still end at the provider.
         if (!_writes.IsInUse(slot))
+        {
+            // One that was reported with its lost peer.
+            _writes.EndLost(slot);
             return 1;
+        }
+
         LibfabricRoute route = _writes.RouteOf(slot);
         ulong context = _writes[slot].Context;
         long bytes = 0;
@@ -202,23 +209,29 @@ internal sealed unsafe partial class LibfabricDomain
             return false;
         int code = error.err == 0 ? FI.FI_EOTHER : error.err;
         int slot = _writes.IndexOf(error.op_context);
-        if (slot >= 0 && _writes.IsInUse(slot))
+        if (slot >= 0)
         {
+            if (!_writes.IsInUse(slot))
+            {
+                _writes.EndLost(slot);
+                return true;
+            }
+
             FabricStatus status = LibfabricErrors.StatusOf(code);
             LibfabricRoute route = _writes.RouteOf(slot);
             EndWrite(slot, status, code);
             if (status == FabricStatus.RouteDown)
-                FailRoutes(route.Peer, code);
+                FailRoutesBehind(route, code);
             return true;
         }
 
         int sent = _messages.IndexOf(error.op_context);
         if (sent >= 0 && _messages[sent].IsWithProvider)
         {
-            PeerNic peer = _messages[sent].Route!.Peer;
+            LibfabricRoute route = _messages[sent].Route!;
             EndHandOver(sent, code);
             if (LibfabricErrors.StatusOf(code) == FabricStatus.RouteDown)
-                FailRoutes(peer, code);
+                FailRoutesBehind(route, code);
             return true;
         }
 
@@ -230,8 +243,12 @@ internal sealed unsafe partial class LibfabricDomain
 
     private void FailFromPoll(int code)
     {
-        // The worker's own thread, inside the gate: neighbours are not asked here, the endpoint stays until the domain is disposed.
+        if (_failed)
+            return;
         _failed = true;
+        // Before sources are reported as free. Inside the gate neighbours cannot be asked to let go, but there nothing moves unless polled.
+        if (!_traits.SharesMemory)
+            _nic.CloseEndpoint();
         ReportFailure(code);
     }
 }

@@ -63,18 +63,18 @@ internal sealed unsafe partial class LibfabricDomain
             if (known != peer)
                 continue;
             _senders.Remove(id);
-            peer.References--;
-            ForgetIfUnused(peer);
+            Unreference(peer);
             return;
         }
     }
 
     /// <summary>Takes completions in on behalf of the worker, which may be parked.</summary>
-    private int HarvestForWorker()
+    private bool HarvestForWorker()
     {
-        int taken = Harvest();
-        if (taken != 0)
+        bool any = Harvest();
+        // Whatever there is to report, also what reading or making progress has left behind.
+        if (_backlog.Count != 0 && !_disposed)
             _wake.Wake();
-        return taken;
+        return any;
     }
 }

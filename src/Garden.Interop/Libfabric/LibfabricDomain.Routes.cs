@@ -10,6 +10,11 @@ internal sealed unsafe partial class LibfabricDomain
     /// <summary>While so many remote NICs are known as senders, those without a route are forgotten again.</summary>
     private const int MostSenders = 4096;
 
+    /// <summary>How long what a neighbour has sent is taken in before it goes.</summary>
+    private const int LettingGoMilliseconds = 100;
+
+    private const int RouteIndexBits = 16;
+
     /// <summary>How long nothing ends at a living peer before the bytes it has are taken for never ending.</summary>
     private static readonly long s_silence = Stopwatch.Frequency / 20;
 
@@ -30,13 +35,19 @@ internal sealed unsafe partial class LibfabricDomain
             ObjectDisposedException.ThrowIf(_disposed, this);
             PeerNic peer = FindOrAddPeer(remoteAddress);
             peer.References++;
-            if (!_freeRoutes.TryDequeue(out int index))
-                index = _routeCount++;
+            if (!_freeRoutes.TryDequeue(out int number))
+            {
+                if (_routeCount >> RouteIndexBits != 0)
+                    throw new FabricException($"{_where} has {_routeCount} routes open, which is all there are; close some.");
+                number = _routeCount++;
+            }
+
+            int index = IndexOfRoute(number);
             if (index >= _routes.Length)
                 Array.Resize(ref _routes, 2 * _routes.Length);
             // A peer that is known to be gone shows in the first operation.
-            _routes[index] = new LibfabricRoute(index, peer) { HasFailed = peer.IsGone };
-            return index;
+            _routes[index] = new LibfabricRoute(number, peer) { HasFailed = peer.IsGone };
+            return number;
         }
     }
 
@@ -49,10 +60,10 @@ internal sealed unsafe partial class LibfabricDomain
                 return;
             EndWaiting(open, FabricStatus.Flushed, 0);
             open.IsClosed = true;
-            _routes[route] = null;
-            _freeRoutes.Enqueue(route);
-            open.Peer.References--;
-            ForgetIfUnused(open.Peer);
+            _routes[IndexOfRoute(route)] = null;
+            // The place comes back under another number: what is still reported of this one is no later one's.
+            _freeRoutes.Enqueue((route + (1 << RouteIndexBits)) & int.MaxValue);
+            Unreference(open.Peer);
         }
     }
 
@@ -68,16 +79,31 @@ internal sealed unsafe partial class LibfabricDomain
     {
         lock (_gate)
         {
-            if (_disposed || _failed)
+            // Also one that is about to close its own endpoint still has the neighbour's memory.
+            if (_nic.Ep is null)
                 return;
-            for (int idle = 0; idle < 2;)
-                idle = HarvestForWorker() == 0 ? idle + 1 : 0;
+            long until = Environment.TickCount64 + LettingGoMilliseconds;
+            for (int idle = 0; idle < 2 && Environment.TickCount64 < until;)
+                idle = HarvestForWorker() ? 0 : idle + 1;
             // Found by what it sent, the provider knows it without the address vector; only what is in there can be removed.
-            Lose(FindOrAddPeer(neighbour.Address, isLeaving: true), FI.FI_ESHUTDOWN);
+            try
+            {
+                Lose(FindOrAddPeer(neighbour.Address, isLeaving: true), FI.FI_ESHUTDOWN);
+            }
+            catch (DescriptorException)
+            {
+                // Not taken in, it cannot be removed either; the other neighbours are told all the same.
+            }
         }
     }
 
-    private LibfabricRoute? FindRoute(int route) => (uint)route < (uint)_routes.Length ? _routes[route] : null;
+    private static int IndexOfRoute(int number) => number & ((1 << RouteIndexBits) - 1);
+
+    private LibfabricRoute? FindRoute(int number)
+    {
+        int index = IndexOfRoute(number);
+        return index < _routes.Length && _routes[index] is { } route && route.Index == number ? route : null;
+    }
 
     private PeerNic FindOrAddPeer(string text, bool isLeaving = false)
     {
@@ -104,6 +130,12 @@ internal sealed unsafe partial class LibfabricDomain
             peer.Process = ProcessWatch.OwnerOf(text);
         _peers.Add(text, peer);
         return peer;
+    }
+
+    private void Unreference(PeerNic peer)
+    {
+        peer.References--;
+        ForgetIfUnused(peer);
     }
 
     private void ForgetIfUnused(PeerNic peer)
@@ -152,8 +184,7 @@ internal sealed unsafe partial class LibfabricDomain
             if (peer.References != 1 && !peer.IsGone)
                 continue;
             _senders.Remove(id);
-            peer.References--;
-            ForgetIfUnused(peer);
+            Unreference(peer);
         }
     }
 
@@ -166,6 +197,16 @@ internal sealed unsafe partial class LibfabricDomain
         EndWaiting(route, status, code);
         if (!route.IsClosed)
             Report(FabricCompletionKind.RouteFailed, 0, route.Index, status, code);
+    }
+
+    /// <summary>
+    /// An operation found its connection broken. One of a route that has ended already says nothing new: there may be another connection
+    /// by now, and routes over it.
+    /// </summary>
+    private void FailRoutesBehind(LibfabricRoute route, int code)
+    {
+        if (!route.HasFailed && (!route.IsClosed || route == route.Peer.Control))
+            FailRoutes(route.Peer, code);
     }
 
     /// <summary>The connection to a remote NIC broke: every route over it is gone.</summary>
@@ -190,16 +231,19 @@ internal sealed unsafe partial class LibfabricDomain
         FailRoutes(peer, code);
         for (int i = 0; i < _writes.Count; i++)
         {
-            if (_writes.IsInUse(i) && _writes.RouteOf(i).Peer == peer)
-                EndWrite(i, FabricStatus.RouteDown, code);
+            if (!_writes.IsInUse(i) || _writes.RouteOf(i).Peer != peer)
+                continue;
+            Report(FabricCompletionKind.Write, _writes[i].Context, _writes.RouteOf(i).Index, FabricStatus.RouteDown, code);
+            _writes.Lose(i);
         }
 
         for (int i = 0; i < _messages.Count; i++)
         {
             if (_messages[i].Route is { } route && route.Peer == peer)
             {
-                _messages[i].IsWithProvider = false;
                 EndMessage(i, FabricStatus.RouteDown, code);
+                if (_messages[i].IsWithProvider)
+                    _messages.Lose(i);
             }
         }
 

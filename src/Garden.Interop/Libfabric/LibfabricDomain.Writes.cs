@@ -18,7 +18,7 @@ internal sealed unsafe partial class LibfabricDomain
             while (posted < writes.Length)
             {
                 posted += PostReady(writes[posted..]);
-                if (posted == writes.Length || !TryAccept(in writes[posted], more: posted + 1 < writes.Length && writes[posted + 1].Route == writes[posted].Route))
+                if (posted == writes.Length || !TryAccept(in writes[posted]))
                     break;
                 posted++;
             }
@@ -40,7 +40,7 @@ internal sealed unsafe partial class LibfabricDomain
             || route is null
             || route.HasFailed
             || route.WaitingWrites.Count != 0
-            || (_traits.AnnouncesRevocations && !route.IsIntroduced)
+            || (_traits.AnnouncesRevocations && !route.HasWritten)
             || !_regions.TryFind(localKey, out ulong start, out ulong size, out void* descriptor)
             || (route.Peer.RevokedKeys is { } revoked && revoked.Contains(remoteKey)))
         {
@@ -53,7 +53,6 @@ internal sealed unsafe partial class LibfabricDomain
         arguments->Remote.key = remoteKey;
         arguments->Message.addr = peer.FiAddress;
         ulong always = _writeFlags, most = (ulong)Capabilities.MaxWriteLength;
-        ulong more = _traits.Batches ? FI.FI_MORE : 0;
         long room = _traits.MaxBytesInFlight - peer.BytesInFlight, bytes = 0;
         bool idle = peer.InFlight == 0;
         fid_ep* endpoint = _nic.Ep;
@@ -87,8 +86,6 @@ internal sealed unsafe partial class LibfabricDomain
             ulong flags = always;
             if (write.Immediate != 0)
                 flags |= FI.FI_REMOTE_CQ_DATA;
-            if (posted + 1 < writes.Length && writes[posted + 1].Route == index)
-                flags |= more;
             if (Calls.fi_writemsg(endpoint, &arguments->Message, flags) != 0)
             {
                 _writes.Return(slot);
@@ -104,7 +101,7 @@ internal sealed unsafe partial class LibfabricDomain
     }
 
     /// <summary>Takes any one write: to the provider, behind those that wait, or to its end. False when there is no room for it.</summary>
-    private bool TryAccept(in FabricWrite write, bool more)
+    private bool TryAccept(in FabricWrite write)
     {
         LibfabricRoute? route = FindRoute(write.Route);
         FabricStatus status = Check(in write, route, out void* descriptor);
@@ -116,13 +113,19 @@ internal sealed unsafe partial class LibfabricDomain
             return true;
         }
 
+        if (_traits.AnnouncesRevocations && !route!.IsIntroduced)
+        {
+            // Nobody writes before it has said so: it would not be told of a key's end.
+            route.IsIntroduced = TryStart(FrameKind.Introduction, route, [], 0);
+            if (!route.IsIntroduced)
+                return false;
+        }
+
         int slot = _writes.TryTake(route!, write.Context, write.Length);
         if (slot < 0)
             return false;
-        if (!route!.IsIntroduced && _traits.AnnouncesRevocations)
-            route.IsIntroduced = TryStart(FrameKind.Introduction, route, [], 0);
         // Behind what waits already, so that the order stays.
-        if (route.WaitingWrites.Count == 0 && TryWrite(slot, in write, route, descriptor, more && _traits.Batches))
+        if (route!.WaitingWrites.Count == 0 && TryWrite(slot, in write, route, descriptor))
             return true;
         _writes.Waiting(slot) = write;
         route.WaitingWrites.Enqueue(slot);
@@ -153,9 +156,11 @@ internal sealed unsafe partial class LibfabricDomain
     }
 
     /// <summary>Hands a slot's write to the provider; false when it takes none now. One it refuses for good is reported here.</summary>
-    private bool TryWrite(int slot, in FabricWrite write, LibfabricRoute route, void* descriptor, bool more)
+    private bool TryWrite(int slot, in FabricWrite write, LibfabricRoute route, void* descriptor)
     {
         PeerNic peer = route.Peer;
+        if (_traits.AnnouncesRevocations && !route.HasWritten && route.WaitingMessages.Count != 0)
+            return false;
         if (peer.InFlight != 0 && write.Length > _traits.MaxBytesInFlight - peer.BytesInFlight)
             return false;
         WriteArguments* arguments = _arguments;
@@ -180,11 +185,10 @@ internal sealed unsafe partial class LibfabricDomain
         ulong flags = _writeFlags;
         if (write.Immediate != 0)
             flags |= FI.FI_REMOTE_CQ_DATA;
-        if (more)
-            flags |= FI.FI_MORE;
         nint result = Calls.fi_writemsg(_nic.Ep, &arguments->Message, flags);
         if (result == 0)
         {
+            route.HasWritten = true;
             peer.InFlight++;
             peer.BytesInFlight += write.Length;
             return true;
@@ -208,7 +212,7 @@ internal sealed unsafe partial class LibfabricDomain
                 Report(FabricCompletionKind.Write, write.Context, route.Index, status, 0);
                 _writes.Return(slot);
             }
-            else if (!TryWrite(slot, in write, route, descriptor, more: false))
+            else if (!TryWrite(slot, in write, route, descriptor))
             {
                 return false;
             }

@@ -84,7 +84,13 @@ internal sealed unsafe partial class LibfabricDomain : IFabricDomain
             if (_addressBytes.Length > MessageFrame.MaxAddressLength)
                 throw new FabricException($"The address of {_where} has {_addressBytes.Length} characters; an address has at most {MessageFrame.MaxAddressLength}.");
             for (int i = 0; i < _receives.Count; i++)
-                PostReceive(i);
+            {
+                int code = TryPostReceive(i);
+                if (code == FI.FI_EAGAIN)
+                    _unposted.Enqueue(i);
+                else
+                    LibfabricErrors.Check(-code, "fi_recv", _where);
+            }
         }
         catch
         {
@@ -96,7 +102,8 @@ internal sealed unsafe partial class LibfabricDomain : IFabricDomain
         {
             Completion = traits.Completion,
             Ordered = traits.Ordered,
-            MaxWriteLength = Math.Min(tuning.MaxWriteLength, traits.Attributes.MaxMessageSize),
+            // One write is never more than what may be under way: nothing would end while it is.
+            MaxWriteLength = Math.Min(Math.Min(tuning.MaxWriteLength, traits.MaxBytesInFlight), traits.Attributes.MaxMessageSize),
             QueueDepth = tuning.QueueDepth,
             MaxMessageLength = tuning.MaxMessageLength,
             LinkGigabitsPerSecond = traits.Attributes.LinkGigabitsPerSecond,

@@ -3,6 +3,7 @@ namespace Garden.Interop.Libfabric;
 /// <summary>One open route of a domain, with what the provider has not taken yet. Under the domain's lock.</summary>
 internal sealed class LibfabricRoute(int index, PeerNic peer)
 {
+    /// <summary>Its number: the place in the domain's table under a generation.</summary>
     public int Index { get; } = index;
 
     public PeerNic Peer { get; } = peer;
@@ -15,6 +16,9 @@ internal sealed class LibfabricRoute(int index, PeerNic peer)
 
     /// <summary>True once the peer has been told who writes.</summary>
     public bool IsIntroduced { get; set; }
+
+    /// <summary>True once the provider has taken a write of it, which is behind the introduction then.</summary>
+    public bool HasWritten { get; set; }
 
     /// <summary>True while it stands in the list of routes with waiting operations.</summary>
     public bool IsWaiting { get; set; }

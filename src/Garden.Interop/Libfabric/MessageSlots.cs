@@ -11,6 +11,7 @@ internal sealed unsafe class MessageSlots : IDisposable
     private readonly fi_context2* _contexts;
     private readonly Slot[] _slots;
     private readonly int[] _free;
+    private readonly Queue<(int Index, ushort Generation)> _lost = new();
     private int _freeCount;
 
     public MessageSlots(int count, int length)
@@ -63,6 +64,20 @@ internal sealed unsafe class MessageSlots : IDisposable
             return;
         slot.Route = null;
         _free[_freeCount++] = index;
+    }
+
+    /// <summary>Its peer is gone and the provider may never end it. It has its buffer all the same, as long as not a quarter of the slots are such.</summary>
+    public void Lose(int index)
+    {
+        _lost.Enqueue((index, _slots[index].Generation));
+        while (_lost.Count > Math.Max(1, _slots.Length / 4))
+        {
+            (int oldest, ushort generation) = _lost.Dequeue();
+            if (_slots[oldest].Generation != generation)
+                continue;
+            _slots[oldest].IsWithProvider = false;
+            ReturnIfDone(oldest);
+        }
     }
 
     /// <summary>What the receiver answers with: the slot and its generation.</summary>

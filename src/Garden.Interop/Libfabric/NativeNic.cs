@@ -136,7 +136,7 @@ internal sealed record EndpointOption(string Name, int Number, bool Value, bool 
     {
         byte value = Value ? (byte)1 : (byte)0;
         int code = Calls.fi_setopt(ep, FI.FI_OPT_ENDPOINT, Number, &value, 1);
-        if (code != 0 && (Required || code != -FI.FI_ENOPROTOOPT))
+        if (code != 0 && (Required || code is not (-FI.FI_ENOPROTOOPT or -FI.FI_EOPNOTSUPP)))
             LibfabricErrors.Check(code, $"fi_setopt ({Name})", where);
     }
 }

@@ -13,7 +13,7 @@ internal sealed class PeerNic(string text, LibfabricAddress address, ulong fiAdd
     /// <summary>The entry in the address vector.</summary>
     public ulong FiAddress { get; } = fiAddress;
 
-    /// <summary>Routes to it, and one more while it is known as a sender of messages.</summary>
+    /// <summary>Routes to it, messages of it that wait for their answer, and one more while it is known as a sender.</summary>
     public int References { get; set; }
 
     /// <summary>What this domain itself has to say to it, apart from the routes of the engine; null until it has.</summary>

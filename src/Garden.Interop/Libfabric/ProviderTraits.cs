@@ -28,9 +28,6 @@ internal sealed record ProviderTraits
     /// <summary>True when a write without an immediate carries the immediate 0, which receivers pass over.</summary>
     public bool AlwaysImmediate { get; init; }
 
-    /// <summary>True when the provider gains from knowing that another write follows (FI_MORE).</summary>
-    public bool Batches { get; init; }
-
     /// <summary>False when a write that the receiver refuses may end as sent, or not at all.</summary>
     public bool TellsRefusedWrites { get; init; } = true;
 
@@ -69,6 +66,8 @@ internal sealed record ProviderTraits
             throw new FabricException($"Provider {attributes.Provider} ({attributes.Domain}) asks for memory registration mode 0x{unknown:x} and mode 0x{unknownMode:x}, which are not known here; use another libfabric version.");
         if (attributes.ImmediateBytes < sizeof(uint))
             throw new FabricException($"Provider {attributes.Provider} ({attributes.Domain}) carries {attributes.ImmediateBytes} bytes of immediate data; 4 are needed.");
+        if (attributes.InjectSize < MessageFrame.HeaderLength)
+            throw new FabricException($"Provider {attributes.Provider} ({attributes.Domain}) injects at most {attributes.InjectSize} bytes; acknowledgements need {MessageFrame.HeaderLength}.");
         return new ProviderTraits
         {
             Attributes = attributes,

@@ -11,7 +11,7 @@ public sealed record TcpOptions : LibfabricTuning
     /// </summary>
     public required IReadOnlyList<IPEndPoint> Bind { get; init; }
 
-    /// <summary>Options that bind to addresses like <c>10.0.0.1</c>, <c>10.0.0.1:4711</c> or <c>[fe80::1]:4711</c>.</summary>
+    /// <summary>Options that bind to addresses like <c>10.0.0.1</c>, <c>10.0.0.1:4711</c> or <c>[2001:db8::1]:4711</c>.</summary>
     /// <exception cref="FabricException">A text is not an address.</exception>
     public static TcpOptions At(params ReadOnlySpan<string> addresses)
     {
@@ -31,5 +31,11 @@ public sealed record TcpOptions : LibfabricTuning
         base.Validate();
         if (Bind is null || Bind.Count is 0 or > NetAddress.MaxNics)
             throw new FabricException($"TcpOptions.Bind names 1 to {NetAddress.MaxNics} local addresses, one a NIC; got {Bind?.Count ?? 0}.");
+        foreach (IPEndPoint point in Bind)
+        {
+            // Peers are told this very address. A link-local one means nothing without its interface, which addresses here do not carry.
+            if (point.Address.Equals(IPAddress.Any) || point.Address.Equals(IPAddress.IPv6Any) || point.Address.IsIPv6LinkLocal)
+                throw new FabricException($"TcpOptions.Bind takes addresses that peers can reach; {point.Address} is {(point.Address.IsIPv6LinkLocal ? "link-local" : "every address")}. Name one of the host's.");
+        }
     }
 }

@@ -1,4 +1,5 @@
 using Garden.Fabric;
+using Garden.Interop.Libfabric;
 using Garden.Testing;
 
 namespace Garden.Interop.Tests.Libfabric;
@@ -6,6 +7,34 @@ namespace Garden.Interop.Tests.Libfabric;
 public sealed class TcpConformanceTests : FabricConformance
 {
     protected override FabricHarness CreateHarness() => new TcpHarness();
+}
+
+/// <summary>What domains of libfabric hold to besides.</summary>
+public sealed class LibfabricDomainTests
+{
+    [Theory]
+    [InlineData("tcp")]
+    [InlineData("shm")]
+    public void H10_OneWriteIsNoMoreThanMayBeUnderWay(string fabric)
+    {
+        using FabricHarness harness = fabric == "tcp" ? new TcpHarness() : new ShmHarness();
+        var domain = (LibfabricDomain)harness.Open("a")[0].Domain;
+        Assert.InRange(domain.Capabilities.MaxWriteLength, TransferUnits.BytesPerUnit, domain.Traits.MaxBytesInFlight);
+    }
+
+    [Fact]
+    public void H2_ClosedRoutesNumberIsNotTheNextOnes()
+    {
+        using FabricHarness harness = new TcpHarness();
+        FabricEndpoint a = harness.Open("a")[0], b = harness.Open("b")[0];
+        var numbers = new HashSet<int>();
+        for (int i = 0; i < 100; i++)
+        {
+            int route = a.Domain.OpenRoute(b.Domain.Address);
+            Assert.True(route >= 0 && numbers.Add(route), $"route {route} is the {i}th and was another one before");
+            a.Domain.CloseRoute(route);
+        }
+    }
 }
 
 public sealed class TinyQueueTcpConformanceTests : FabricConformance

@@ -33,6 +33,15 @@ public sealed class NativeLayoutTests
     }
 
     [Fact]
+    public async Task T8_OptionsOfEfaFollowTheLastOneThatOldHeadersHave()
+    {
+        Backends.Require("tcp", HeaderProbe.IsPresent("rdma/fi_endpoint.h"), HeaderPackages);
+        long[] last = await HeaderProbe.MeasureAsync(["rdma/fi_endpoint.h"], ["FI_OPT_XPU_TRIGGER"]);
+        Assert.Equal(EfaFabric.CudaApiPermitted - 1, last[0]);
+        Assert.Equal(EfaFabric.SharedMemoryPermitted - 2, last[0]);
+    }
+
+    [Fact]
     public void ImportsAreInTheLibrary()
     {
         Backends.Require("tcp", LibfabricLibrary.IsPresent, LibfabricLibrary.InstallLine);

@@ -26,6 +26,7 @@ public sealed class ProviderDecisionTests
     {
         Provider = "efa",
         Domain = "rdmap16s27-rdm",
+        InjectSize = 32,
         MrMode = FI.FI_MR_LOCAL | FI.FI_MR_VIRT_ADDR | FI.FI_MR_ALLOCATED | FI.FI_MR_PROV_KEY,
         MessageOrder = FI.FI_ORDER_WAW,
         MaxMessageSize = long.MaxValue,
@@ -63,7 +64,6 @@ public sealed class ProviderDecisionTests
         Assert.False(traits.ChoosesKeys);
         Assert.True(traits.UsesVirtualAddresses);
         Assert.True(traits.NeedsLocalDescriptors);
-        Assert.True(traits.Batches);
         Assert.False(traits.ReachesDeviceMemory);
         Assert.True(EfaFabric.Decide(Efa with { Capabilities = FI.FI_HMEM }).ReachesDeviceMemory);
         Assert.Equal(FI.FI_DELIVERY_COMPLETE, traits.WriteFlags);
@@ -76,6 +76,8 @@ public sealed class ProviderDecisionTests
         const int Raw = 1 << 3;
         FabricException mode = Assert.Throws<FabricException>(() => EfaFabric.Decide(Efa with { MrMode = Efa.MrMode | Raw }));
         Assert.Contains("0x8", mode.Message, StringComparison.Ordinal);
+        FabricException inject = Assert.Throws<FabricException>(() => EfaFabric.Decide(Efa with { InjectSize = 8 }));
+        Assert.Contains("8 bytes", inject.Message, StringComparison.Ordinal);
         FabricException immediate = Assert.Throws<FabricException>(() => TcpFabric.Decide(Tcp with { ImmediateBytes = 2 }));
         Assert.Contains("2 bytes", immediate.Message, StringComparison.Ordinal);
     }
@@ -99,6 +101,16 @@ public sealed class ProviderDecisionTests
     {
         DescriptorException refused = Assert.Throws<DescriptorException>(() => LibfabricAddress.Parse(text, format));
         Assert.Contains("#key.base", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("0.0.0.0", "every address")]
+    [InlineData("[::]:4711", "every address")]
+    [InlineData("fe80::1", "link-local")]
+    public void AddressesThatPeersCannotUseAreRefusedByName(string bind, string why)
+    {
+        FabricException refused = Assert.Throws<FabricException>(() => new TcpFabric(TcpOptions.At("127.0.0.1", bind)));
+        Assert.Contains(why, refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -12,7 +12,6 @@ internal static class FI
     public const ulong FI_TRANSMIT = FI_SEND;
     public const ulong FI_REMOTE_WRITE = 1UL << 13;
     public const ulong FI_REMOTE_CQ_DATA = 1UL << 17;
-    public const ulong FI_MORE = 1UL << 18;
     public const ulong FI_COMPLETION = 1UL << 24;
     public const ulong FI_DELIVERY_COMPLETE = 1UL << 28;
     public const ulong FI_HMEM = 1UL << 47;
@@ -64,6 +63,7 @@ internal static class FI
     public const int FI_ENODATA = 61;
     public const int FI_EMSGSIZE = 90;
     public const int FI_ENOPROTOOPT = 92;
+    public const int FI_EOPNOTSUPP = 95;
     public const int FI_EADDRNOTAVAIL = 99;
     public const int FI_ENETDOWN = 100;
     public const int FI_ENETUNREACH = 101;
