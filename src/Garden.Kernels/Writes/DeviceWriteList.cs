@@ -140,7 +140,7 @@ public sealed unsafe class DeviceWriteList : IDisposable
             return;
         if (Count <= DirectCount || _bytes / Count >= DirectBytes)
         {
-            Launch(stream, lanes, _staging.DeviceAddress);
+            Launch(stream, lanes, _staging.DeviceAddress, isStaged: Device is not CpuDevice);
             return;
         }
 
@@ -157,12 +157,12 @@ public sealed unsafe class DeviceWriteList : IDisposable
     }
 
     /// <summary>Executes what an earlier <see cref="Execute"/> has copied to the device already.</summary>
-    internal void LaunchCopied(DeviceStream stream, int lanes) => Launch(stream, lanes, _writes.Address);
+    internal void LaunchCopied(DeviceStream stream, int lanes) => Launch(stream, lanes, _writes.Address, isStaged: false);
 
-    private void Launch(DeviceStream stream, int lanes, nint writes)
+    private void Launch(DeviceStream stream, int lanes, nint writes, bool isStaged)
     {
         var shape = WriteShape.For(_kernel, Count, _bytes, _longest, lanes, Waves);
-        _kernel.Launch(stream, shape.Launch, new ExecuteWritesArgs { Writes = (ulong)writes, Count = Count, Pieces = shape.Pieces, PieceBytes = shape.PieceBytes, Lanes = shape.Lanes });
+        _kernel.Launch(stream, shape.Launch, new ExecuteWritesArgs { Writes = (ulong)writes, Count = Count, Pieces = shape.Pieces, PieceBytes = shape.PieceBytes, Lanes = shape.Lanes, IsStaged = isStaged && shape.Lanes >= ExecuteWrites.LeastStagedLanes ? 1 : 0 });
     }
 
     private nint Resolve(RegionHandle region, long offset, long length, string side)
