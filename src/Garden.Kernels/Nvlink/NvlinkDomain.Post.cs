@@ -17,7 +17,7 @@ internal sealed unsafe partial class NvlinkDomain
     /// <summary>So many writes, or bytes, go although more may come: the launch is a few nanoseconds a write then, or the device has enough to do.</summary>
     private const int ReadyCount = 512;
 
-    private const long ReadyBytes = 16L << 20;
+    private const long ReadyBytes = 64L << 20;
 
     /// <summary>A post of so many writes is a part of more, which come before the next poll or not at all.</summary>
     private const int BurstCount = 64;

@@ -54,6 +54,9 @@ public sealed unsafe class DeviceWriteList : IDisposable
     /// <summary>Bytes the list copies.</summary>
     public long Bytes => _bytes;
 
+    /// <summary>True when the list is copied to the device in front of its execution, false when the kernel reads it where it is.</summary>
+    internal bool IsCopied => Count > DirectCount && _bytes / Count < DirectBytes;
+
     /// <summary>What a thread of the kernel needs.</summary>
     public KernelResources Resources => _kernel.Resources;
 
@@ -138,7 +141,7 @@ public sealed unsafe class DeviceWriteList : IDisposable
         ArgumentNullException.ThrowIfNull(stream);
         if (Count == 0)
             return;
-        if (Count <= DirectCount || _bytes / Count >= DirectBytes)
+        if (!IsCopied)
         {
             Launch(stream, lanes, _staging.DeviceAddress, isStaged: Device is not CpuDevice);
             return;

@@ -75,7 +75,7 @@ public static unsafe class ExecuteWrites
                 int index = WriteOf(arguments, item);
                 int at = stage + ((index - WriteOf(arguments, first)) * Words);
                 var write = new DeviceWrite { Source = stages[at], Destination = stages[at + 1], Length = (long)stages[at + 2] };
-                CopyPiece(write, item - (index * arguments.Pieces), arguments.PieceBytes, lane, (uint)lanes);
+                CopyPiece(arguments, write, item - (index * arguments.Pieces), lane, (uint)lanes);
             }
 
             first = next;
@@ -114,7 +114,7 @@ public static unsafe class ExecuteWrites
             DeviceWrite next = write;
             if (i < items)
                 next = Load(arguments, i);
-            CopyPiece(write, piece, arguments.PieceBytes, lane, (uint)lanes);
+            CopyPiece(arguments, write, piece, lane, (uint)lanes);
             if (i >= items)
                 return;
             write = next;
@@ -132,13 +132,18 @@ public static unsafe class ExecuteWrites
 
     /// <summary>Pieces but the first begin at multiples of 16 of the source.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void CopyPiece(DeviceWrite write, int piece, int pieceBytes, uint lane, uint lanes)
+    private static void CopyPiece(ExecuteWritesArgs arguments, DeviceWrite write, int piece, uint lane, uint lanes)
     {
-        long misaligned = (long)(write.Source & 15);
-        long from = piece == 0 ? 0 : ((long)piece * pieceBytes) - misaligned;
-        long to = ((piece + 1L) * pieceBytes) - misaligned;
-        if (to > write.Length)
-            to = write.Length;
+        long from = 0, to = write.Length;
+        if (arguments.Pieces != 1)
+        {
+            long misaligned = (long)(write.Source & 15);
+            long end = ((piece + 1L) * arguments.PieceBytes) - misaligned;
+            from = piece == 0 ? 0 : end - arguments.PieceBytes;
+            if (to > end)
+                to = end;
+        }
+
         if (from < to)
             Copy(write.Source + (ulong)from, write.Destination + (ulong)from, (uint)(to - from), lane, lanes);
     }
