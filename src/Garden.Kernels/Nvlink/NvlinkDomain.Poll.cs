@@ -121,7 +121,7 @@ internal sealed unsafe partial class NvlinkDomain
                 route.Peer.LetGo(_segment.Done);
         }
 
-        TryPost(mayGrow: _flows);
+        TryPost(mayGrow: _flows, isBurst: false);
         _flows = false;
         if (_closing.Count != 0)
             CloseLinks();

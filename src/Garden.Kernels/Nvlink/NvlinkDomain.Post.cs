@@ -17,7 +17,10 @@ internal sealed unsafe partial class NvlinkDomain
     /// <summary>So many writes, or bytes, go although more may come: the launch is a few nanoseconds a write then, or the device has enough to do.</summary>
     private const int ReadyCount = 512;
 
-    private const long ReadyBytes = 16L << 20;
+    private const long ReadyBytes = 64L << 20;
+
+    /// <summary>A post of so many writes is a part of more, which come before the next poll or not at all.</summary>
+    private const int BurstCount = 64;
 
     /// <summary>The open one, and those that may be under way: so the next one's list is free when a batch goes.</summary>
     private readonly WriteBatch[] _batches = new WriteBatch[MostBatches + 1];
@@ -42,7 +45,7 @@ internal sealed unsafe partial class NvlinkDomain
         while (posted < count && !_failed)
         {
             posted += Add(writes[posted..count], ref isEnded);
-            if (!TryPost(mayGrow: posted == count) && posted < count)
+            if (!TryPost(mayGrow: posted == count, isBurst: writes.Length >= BurstCount) && posted < count)
                 break;
         }
 
@@ -63,7 +66,7 @@ internal sealed unsafe partial class NvlinkDomain
     }
 
     /// <summary>Posts the open batch, unless it has to wait or is better off growing. False when it stays open.</summary>
-    private bool TryPost(bool mayGrow)
+    private bool TryPost(bool mayGrow, bool isBurst)
     {
         if (Open.IsEmpty)
         {
@@ -72,7 +75,7 @@ internal sealed unsafe partial class NvlinkDomain
         }
 
         int underWay = UnderWay;
-        if (underWay >= MostBatches || (mayGrow && underWay != 0 && Open.Count < ReadyCount && Open.Bytes < ReadyBytes))
+        if (underWay >= MostBatches || (mayGrow && (underWay != 0 || isBurst) && Open.Count < ReadyCount && Open.Bytes < ReadyBytes))
             return false;
         try
         {

@@ -99,7 +99,7 @@ internal sealed unsafe class WriteBatch : IDisposable
     /// <summary>Puts the batch on a stream, and behind it a store of its number. One that holds anything.</summary>
     /// <param name="stream">Where to put it.</param>
     /// <param name="kernel">The kernel for short writes.</param>
-    /// <param name="tickets">A count in device memory, with which the kernel stores the flag by itself; 0 to leave that to the stream.</param>
+    /// <param name="tickets">A count in device memory, with which the kernel stores the flag by itself; 0 to leave that to the stream, on the CPU accelerator.</param>
     /// <param name="flag">Where the number is stored.</param>
     /// <param name="number">The number.</param>
     public void Post(DeviceStream stream, DeviceKernel<ExecuteWritesArgs> kernel, nint tickets, nint flag, ulong number)
@@ -119,6 +119,8 @@ internal sealed unsafe class WriteBatch : IDisposable
                 Pieces = shape.Pieces,
                 PieceBytes = shape.PieceBytes,
                 Lanes = shape.Lanes,
+                // The CPU accelerator reads any memory as fast, and takes long for a barrier.
+                IsStaged = Count != 1 && tickets != 0 ? 1 : 0,
             };
             kernel.Launch(stream, shape.Launch, in arguments);
         }

@@ -54,6 +54,9 @@ public sealed unsafe class DeviceWriteList : IDisposable
     /// <summary>Bytes the list copies.</summary>
     public long Bytes => _bytes;
 
+    /// <summary>True when the list is copied to the device in front of its execution, false when the kernel reads it where it is.</summary>
+    internal bool IsCopied => Count > DirectCount && _bytes / Count < DirectBytes;
+
     /// <summary>What a thread of the kernel needs.</summary>
     public KernelResources Resources => _kernel.Resources;
 
@@ -138,9 +141,9 @@ public sealed unsafe class DeviceWriteList : IDisposable
         ArgumentNullException.ThrowIfNull(stream);
         if (Count == 0)
             return;
-        if (Count <= DirectCount || _bytes / Count >= DirectBytes)
+        if (!IsCopied)
         {
-            Launch(stream, lanes, _staging.DeviceAddress);
+            Launch(stream, lanes, _staging.DeviceAddress, isStaged: Device is not CpuDevice);
             return;
         }
 
@@ -157,12 +160,12 @@ public sealed unsafe class DeviceWriteList : IDisposable
     }
 
     /// <summary>Executes what an earlier <see cref="Execute"/> has copied to the device already.</summary>
-    internal void LaunchCopied(DeviceStream stream, int lanes) => Launch(stream, lanes, _writes.Address);
+    internal void LaunchCopied(DeviceStream stream, int lanes) => Launch(stream, lanes, _writes.Address, isStaged: false);
 
-    private void Launch(DeviceStream stream, int lanes, nint writes)
+    private void Launch(DeviceStream stream, int lanes, nint writes, bool isStaged)
     {
         var shape = WriteShape.For(_kernel, Count, _bytes, _longest, lanes, Waves);
-        _kernel.Launch(stream, shape.Launch, new ExecuteWritesArgs { Writes = (ulong)writes, Count = Count, Pieces = shape.Pieces, PieceBytes = shape.PieceBytes, Lanes = shape.Lanes });
+        _kernel.Launch(stream, shape.Launch, new ExecuteWritesArgs { Writes = (ulong)writes, Count = Count, Pieces = shape.Pieces, PieceBytes = shape.PieceBytes, Lanes = shape.Lanes, IsStaged = isStaged && shape.Lanes >= ExecuteWrites.LeastStagedLanes ? 1 : 0 });
     }
 
     private nint Resolve(RegionHandle region, long offset, long length, string side)

@@ -5,15 +5,28 @@ namespace Garden.Kernels;
 
 /// <summary>
 /// The kernel that executes a list of writes of any length and alignment. Long writes are shared out in pieces; neighbouring threads
-/// share a piece, and the next one's write is loaded while the current one is copied. Bytes move 16 at a time where source and
+/// share a piece, and the next one's write is loaded while the current one is copied; of a list in host memory, a group loads once what
+/// all of it needs, in whole lines, because the bus carries few requests. Bytes move 16 at a time where source and
 /// destination are equally far from a multiple of 16, else 8, 4 or 1 at a time; what is left at both ends moves byte by byte.
 /// </summary>
 public static unsafe class ExecuteWrites
 {
+    /// <summary>8-byte words of a write.</summary>
+    private const int Words = 3;
+
+    /// <summary>Fewest lanes of a list of which a group loads its part at once.</summary>
+    internal const int LeastStagedLanes = 4;
+
+    /// <summary>Most sets of lanes of a group of 256 threads then.</summary>
+    private const int MostSets = 256 / LeastStagedLanes;
+
     /// <summary>The kernel. Its grid may have any shape; a group has whole sets of lanes.</summary>
     public static void Run(ExecuteWritesArgs arguments)
     {
-        CopyAll(arguments);
+        if (arguments.IsStaged != 0)
+            CopyStaged(arguments);
+        else
+            CopyAll(arguments);
         if (arguments.Tickets == 0)
             return;
         // All of the group's stores, by its barrier, before the one thread's fence and ticket; who has the last ticket has seen
@@ -21,13 +34,64 @@ public static unsafe class ExecuteWrites
         Group.Barrier();
         if (Group.IdxX != 0)
             return;
-        DeviceFlag.FenceSystem();
-        if (DeviceFlag.AddAcquireReleaseGpu(arguments.Tickets, 1) != (uint)Grid.DimX - 1)
-            return;
-        // Safe: the count is 4 bytes of device memory that nobody else touches until the flag is seen.
-        *(uint*)arguments.Tickets = 0;
-        DeviceFlag.FenceSystem();
+        if (Grid.DimX != 1)
+        {
+            DeviceFlag.FenceSystem();
+            if (DeviceFlag.AddAcquireReleaseGpu(arguments.Tickets, 1) != (uint)Grid.DimX - 1)
+                return;
+            // Safe: the count is 4 bytes of device memory that nobody else touches until the flag is seen.
+            *(uint*)arguments.Tickets = 0;
+        }
+
         DeviceFlag.StoreReleaseSystem8(arguments.Flag, arguments.Value);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CopyStaged(ExecuteWritesArgs arguments)
+    {
+        // Two stages in turns, so that one barrier between filling and reading is enough.
+        ArrayView<ulong> stages = ILGPU.SharedMemory.Allocate<ulong>(2 * MostSets * Words);
+        int lanes = arguments.Lanes;
+        int sets = Group.DimX / lanes;
+        int set = Group.IdxX / lanes;
+        uint lane = (uint)(Group.IdxX - (set * lanes));
+        int step = Grid.DimX * sets;
+        int items = arguments.Count * arguments.Pieces;
+        int stage = 0;
+        int first = Grid.IdxX * sets;
+        ulong word = LoadWord(arguments, first, sets);
+        while (first < items)
+        {
+            // Safe: a group has no more sets than a stage has room for.
+            if (Group.IdxX < sets * Words)
+                stages[stage + Group.IdxX] = word;
+            Group.Barrier();
+            int next = first + step;
+            if (next < items)
+                word = LoadWord(arguments, next, sets);
+            int item = first + set;
+            if (item < items)
+            {
+                int index = WriteOf(arguments, item);
+                int at = stage + ((index - WriteOf(arguments, first)) * Words);
+                var write = new DeviceWrite { Source = stages[at], Destination = stages[at + 1], Length = (long)stages[at + 2] };
+                CopyPiece(arguments, write, item - (index * arguments.Pieces), lane, (uint)lanes);
+            }
+
+            first = next;
+            stage = (MostSets * Words) - stage;
+        }
+    }
+
+    /// <summary>This thread's word of the writes that a group's items from <paramref name="first"/> on are of: no more writes than sets.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong LoadWord(ExecuteWritesArgs arguments, int first, int sets)
+    {
+        if (Group.IdxX >= sets * Words)
+            return 0;
+        int index = (WriteOf(arguments, first) * Words) + Group.IdxX;
+        // Safe: below the list's end.
+        return index < arguments.Count * Words ? ((ulong*)arguments.Writes)[index] : 0;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -50,7 +114,7 @@ public static unsafe class ExecuteWrites
             DeviceWrite next = write;
             if (i < items)
                 next = Load(arguments, i);
-            CopyPiece(write, piece, arguments.PieceBytes, lane, (uint)lanes);
+            CopyPiece(arguments, write, piece, lane, (uint)lanes);
             if (i >= items)
                 return;
             write = next;
@@ -68,13 +132,18 @@ public static unsafe class ExecuteWrites
 
     /// <summary>Pieces but the first begin at multiples of 16 of the source.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void CopyPiece(DeviceWrite write, int piece, int pieceBytes, uint lane, uint lanes)
+    private static void CopyPiece(ExecuteWritesArgs arguments, DeviceWrite write, int piece, uint lane, uint lanes)
     {
-        long misaligned = (long)(write.Source & 15);
-        long from = piece == 0 ? 0 : ((long)piece * pieceBytes) - misaligned;
-        long to = ((piece + 1L) * pieceBytes) - misaligned;
-        if (to > write.Length)
-            to = write.Length;
+        long from = 0, to = write.Length;
+        if (arguments.Pieces != 1)
+        {
+            long misaligned = (long)(write.Source & 15);
+            long end = ((piece + 1L) * arguments.PieceBytes) - misaligned;
+            from = piece == 0 ? 0 : end - arguments.PieceBytes;
+            if (to > end)
+                to = end;
+        }
+
         if (from < to)
             Copy(write.Source + (ulong)from, write.Destination + (ulong)from, (uint)(to - from), lane, lanes);
     }

@@ -32,4 +32,7 @@ public struct ExecuteWritesArgs
 
     /// <summary>Threads that share a piece.</summary>
     public int Lanes;
+
+    /// <summary>1 for a list in host memory, of which a group loads once what all its threads need.</summary>
+    public int IsStaged;
 }

@@ -40,7 +40,8 @@ internal readonly record struct WriteShape(LaunchShape Launch, int Pieces, int P
         if (lanes < 1 || lanes > most || !BitOperations.IsPow2(lanes))
             throw new ArgumentOutOfRangeException(nameof(lanes), lanes, $"The lanes of a write are a power of two up to {most}.");
         long threads = checked((long)count * pieces * lanes);
-        LaunchShape shape = kernel.ShapeFor(threads);
+        // A single warp for the shortest: nothing has to be waited for but itself.
+        LaunchShape shape = threads <= device.WarpSize ? new LaunchShape(1, device.WarpSize) : kernel.ShapeFor(threads);
         if (!isCpu)
             shape = shape with { Groups = (int)Math.Min((long)shape.Groups * waves, (threads + shape.GroupThreads - 1) / shape.GroupThreads) };
         return new WriteShape(shape, pieces, piece, lanes);

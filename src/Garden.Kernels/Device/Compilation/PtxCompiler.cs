@@ -18,6 +18,9 @@ internal static partial class PtxCompiler
     private const int NewestMajor = 9;
 
     private static readonly Lock s_lock = new();
+
+    /// <summary>Every engine on a device loads the same kernels: compiling one takes ILGPU tens of milliseconds.</summary>
+    private static readonly Dictionary<(MethodInfo Method, int Major, int Minor), PtxKernel> s_compiled = [];
     private static Context? s_context;
 
     /// <summary>The PTX version the text is written in, that of CUDA 12.0.</summary>
@@ -34,6 +37,8 @@ internal static partial class PtxCompiler
         var architecture = new CudaArchitecture(major, minor);
         lock (s_lock)
         {
+            if (s_compiled.TryGetValue((kernel.Method, major, minor), out PtxKernel? known))
+                return known;
             try
             {
                 s_context ??= Context.Create(static builder => builder.Optimize(OptimizationLevel.O2));
@@ -44,7 +49,7 @@ internal static partial class PtxCompiler
                 // Kernels do not overlap before Hopper: there is nothing to wait for.
                 if (major < NewestMajor)
                     text = Overlap().Replace(text, "");
-                return new PtxKernel(name, EntryPoint().Match(text).Groups["name"].Value, PtxLocals.Promote(text));
+                return s_compiled[(kernel.Method, major, minor)] = new PtxKernel(name, EntryPoint().Match(text).Groups["name"].Value, PtxLocals.Promote(text));
             }
             catch (Exception exception) when (exception is not KernelCompilationException)
             {
