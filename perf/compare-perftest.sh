@@ -52,7 +52,7 @@ echo "== perftest from $client to $server ($(ib_write_bw --version 2>&1 | head -
 printf '%14s %10s %12s %12s\n' test bytes typical_us p99_us
 for bytes in 8 4096; do
     # Columns: bytes, iterations, least, most, typical, average, deviation, 99 %, 99.9 %.
-    read -r typical high < <(write ib_write_lat "$bytes" 1000 5,8)
+    read -r typical high < <(write ib_write_lat "$bytes" 100 5,8)
     printf '%14s %10s %12s %12s\n' ib_write_lat "$bytes" "$typical" "$high"
 done
 printf '%14s %10s %12s %12s\n' test bytes gb_s mop_s
@@ -60,7 +60,7 @@ declare -A native
 for bytes in 4096 65536 1048576; do
     # Columns: bytes, iterations, peak, average (both MiB/s), million messages/s.
     # As many under way as garden-perf has.
-    read -r average rate < <(write ib_write_bw "$bytes" $((bytes > 65536 ? 200 : 1000)) 4,5 $((bytes > 65536 ? 32 : 64)))
+    read -r average rate < <(write ib_write_bw "$bytes" $((bytes > 4096 ? 100 : 1000)) 4,5 $((bytes > 65536 ? 32 : 64)))
     native[$bytes]="$(awk -v m="$average" 'BEGIN { printf "%.4f", m * 1048576 / 1e9 }')"
     printf '%14s %10s %12s %12s\n' ib_write_bw "$bytes" "${native[$bytes]}" "$rate"
 done

@@ -99,6 +99,9 @@ internal sealed unsafe partial class VerbsDomain : IFabricDomain
     /// <summary>The raw objects, for measuring the device without the engine.</summary>
     internal VerbsNic Native => _nic;
 
+    /// <summary>For tests.</summary>
+    internal IReadOnlyList<VerbsConnection> Connections => _connections;
+
     /// <inheritdoc/>
     public string Explain(FabricStatus status, int providerCode)
     {

@@ -98,6 +98,38 @@ public sealed class VerbsDomainTests
         Patient.PollUntil(() => b.ImmediateTotal == Writes + 1, () => Both(a, b), () => $"{a} / {b}");
     }
 
+    [Theory]
+    [InlineData((int)WorkKind.ImmediateReceive, IBV.IBV_WC_RECV_RDMA_WITH_IMM)]
+    [InlineData((int)WorkKind.MessageReceive, IBV.IBV_WC_RECV)]
+    [InlineData((int)WorkKind.Write, 0)]
+    [InlineData((int)WorkKind.Message, 0)]
+    [InlineData((int)WorkKind.Credit, 0)]
+    public unsafe void T2_OfAFailedCompletionOnlyItsStatusAndWorkIdAreBelieved(int kind, int opcode)
+    {
+        using var harness = new VerbsHarness();
+        (FabricEndpoint a, FabricEndpoint b, int route) = Pair(harness);
+        a.Post(a.Write(route, 0, b, 0, 64, immediate: 1));
+        Patient.PollUntil(() => b.ImmediateTotal == 1, () => Both(a, b), () => $"{a} / {b}");
+        var domain = (VerbsDomain)b.Domain;
+        VerbsConnection connection = domain.Connections.Single();
+        // All fields say that something came; the status says that it did not.
+        var entry = new ibv_wc
+        {
+            wr_id = WorkId.Pack((WorkKind)kind, 0, uint.MaxValue),
+            status = IBV.IBV_WC_WR_FLUSH_ERR,
+            opcode = opcode,
+            qp_num = kind == (int)WorkKind.MessageReceive ? connection.Control.Number : connection.Data.Number,
+            byte_len = uint.MaxValue,
+            imm_data = 0x01020304,
+        };
+        domain.Handle(&entry);
+        a.Post(a.Write(route, 0, b, 0, 64, immediate: 2));
+        Patient.PollUntil(() => b.Immediates.ContainsKey(2), () => Both(a, b), () => $"{a} / {b}");
+        Assert.Equal([1u, 2u], b.Order);
+        Assert.Empty(b.Messages);
+        Assert.Equal(0, a.FailedRoutes + b.FailedRoutes);
+    }
+
     [Fact]
     public void T5_TheFirstCauseIsKeptOthersAreFoldedIntoItAndOtherPeersGoOn()
     {
