@@ -23,8 +23,9 @@ internal static class CommandLine
         var chunk = new Option<int>("--chunk") { Description = "Tokens per prefill chunk, 0 for whole prompts.", DefaultValueFactory = _ => 8192 };
         var inFlight = new Option<int>("--in-flight") { Description = "Requests the decoder has under way at once.", DefaultValueFactory = _ => 2 };
         var seed = new Option<int>("--seed") { Description = "Seed of the generated requests, the data and the page pools.", DefaultValueFactory = _ => 1 };
-        var fabric = new Option<FabricName>("--fabric") { Description = "Loopback (this process), Tcp or Shm (two processes; libfabric must be installed), Verbs (two processes; an RDMA device), Nvlink (GPUs, this process)." };
+        var fabric = new Option<FabricName>("--fabric") { Description = "Loopback (this process), Tcp or Shm (two processes; libfabric must be installed), Verbs (two processes; an RDMA device), Nvlink (GPUs; this process, or two)." };
         var device = new Option<DeviceName>("--device") { Description = "Nvlink: Cuda, or Cpu for ILGPU's CPU accelerator, which needs no GPU." };
+        var twoProcesses = new Option<bool>("--two-processes") { Description = "Nvlink: start the prefill side as a process of its own; memory is shared by CUDA IPC." };
         var role = new Option<Role>("--role") { Description = "Both, or one side of two processes that are started by hand: Prefill or Decode." };
         var rendezvous = new Option<string?>("--rendezvous") { Description = "Prefill: publish the engine's address at file:PATH or ADDRESS:PORT." };
         var peer = new Option<string?>("--peer") { Description = "Decode: the prefill engine's address as it prints it, or where it publishes it." };
@@ -38,7 +39,7 @@ internal static class CommandLine
 
         var command = new RootCommand("Streams KV caches from a prefill engine to a decode engine, in this process or another, layer by layer, and verifies every byte.")
         {
-            requests, trace, realtime, layers, nics, reorder, corrupt, json, layerTime, placement, chunk, inFlight, seed, fabric, device, role, rendezvous, peer, bind,
+            requests, trace, realtime, layers, nics, reorder, corrupt, json, layerTime, placement, chunk, inFlight, seed, fabric, device, twoProcesses, role, rendezvous, peer, bind,
         };
         command.SetAction((parsed, cancellationToken) => run(
             new SampleOptions
@@ -58,6 +59,7 @@ internal static class CommandLine
                 Seed = parsed.GetValue(seed),
                 Fabric = parsed.GetValue(fabric),
                 Device = parsed.GetValue(device),
+                TwoProcesses = parsed.GetValue(twoProcesses),
                 Role = parsed.GetValue(role),
                 Rendezvous = parsed.GetValue(rendezvous),
                 Peer = parsed.GetValue(peer),

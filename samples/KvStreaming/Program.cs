@@ -43,7 +43,7 @@ static async Task<int> RunAsync(SampleOptions options, CancellationToken cancell
     options.Validate();
     if (options.Role == Role.Prefill)
     {
-        await PrefillProcess.RunAsync(options, requests, cancellationToken);
+        await (options.Fabric == FabricName.Nvlink ? GpuProcesses.PrefillAsync(options, requests, cancellationToken) : PrefillProcess.RunAsync(options, requests, cancellationToken));
         return 0;
     }
 
@@ -54,7 +54,9 @@ static async Task<int> RunAsync(SampleOptions options, CancellationToken cancell
     ModelResult[] results;
     if (options.Fabric == FabricName.Nvlink)
     {
-        (results, memcpy) = await GpuStreaming.RunAsync(options, requests, cancellationToken);
+        (results, memcpy) = options.TwoProcesses || options.Role == Role.Decode
+            ? await GpuProcesses.DecodeAsync(options, requests, cancellationToken)
+            : await GpuStreaming.RunAsync(options, requests, cancellationToken);
         ceiling = "the driver's copy between the pools' devices";
     }
     else

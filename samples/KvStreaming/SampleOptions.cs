@@ -36,6 +36,9 @@ internal sealed record SampleOptions
     /// <summary>What the nvlink fabric runs on.</summary>
     public DeviceName Device { get; init; }
 
+    /// <summary>Nvlink: the prefill side in a process of its own.</summary>
+    public bool TwoProcesses { get; init; }
+
     public Role Role { get; init; }
 
     /// <summary>Where the prefill process publishes its address: "file:PATH" or "ADDRESS:PORT".</summary>
@@ -53,8 +56,10 @@ internal sealed record SampleOptions
     /// <summary>Refuses what does not go together.</summary>
     public void Validate()
     {
-        if (Fabric is FabricName.Loopback or FabricName.Nvlink && (Role != Role.Both || Peer is not null || Rendezvous is not null || Bind.Length > 0))
-            throw new UsageException("--role, --peer, --rendezvous and --bind are for two processes; add --fabric tcp, shm or verbs.");
+        if (Fabric == FabricName.Loopback && (Role != Role.Both || Peer is not null || Rendezvous is not null || Bind.Length > 0))
+            throw new UsageException("--role, --peer, --rendezvous and --bind are for two processes; add --fabric tcp, shm, verbs or nvlink.");
+        if (Fabric == FabricName.Nvlink ? Bind.Length > 0 : TwoProcesses)
+            throw new UsageException("--two-processes is for --fabric nvlink, which has nothing to --bind; the other fabrics but loopback have two processes anyway.");
         if (Fabric != FabricName.Loopback && ReorderSeed is not null)
             throw new UsageException("--reorder is an option of the loopback fabric; no other one reorders on purpose.");
         if (Fabric == FabricName.Verbs && Nics != 1)

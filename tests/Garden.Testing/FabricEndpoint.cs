@@ -159,8 +159,9 @@ public sealed unsafe class FabricEndpoint : IDisposable
                 break;
             case FabricCompletionKind.Immediate:
                 OnImmediate?.Invoke(completion.Immediate);
-                Add(Immediates, completion.Immediate, 1);
-                Order.Add(completion.Immediate);
+                Add(Immediates, completion.Immediate, completion.Count);
+                for (int i = 0; i < completion.Count; i++)
+                    Order.Add(completion.Immediate);
                 break;
             case FabricCompletionKind.Message:
                 // Safe: the domain says how long the buffer is, which is ours until it is given back.

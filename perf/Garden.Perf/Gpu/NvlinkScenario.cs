@@ -15,6 +15,9 @@ internal static class NvlinkScenario
     private const int UnderWay = 16;
     private const int Rounds = 5000;
 
+    /// <summary>What kernels' stores reach between two H200 over NVLink (measured earlier, with two GPUs): the pace a host must keep up with.</summary>
+    private const double LinkBytesPerNanosecond = 369;
+
     public static async Task RunAsync(GpuBench bench, GpuTable table, KernelDevice receiver, long bytes)
     {
         await SingleWritesAsync(bench, table, receiver);
@@ -77,6 +80,12 @@ internal static class NvlinkScenario
         NvlinkPair.Await(pair.Sender.SubmitPagedWrites(pair.Source.Region, new PageSpan(from, length), pair.Forth, new PageSpan(to, length), length, Immediate.FromNumber(2)));
         bench.Verify($"nvlink, pages of {length} B", pair.DestinationBuffer, from.Zip(to).Select(pages => ((long)pages.First * length, (long)pages.Second * length, length)));
         table.Throughput($"nvlink, {count} pages of {length} B by {(length < copyEngine ? "kernel" : "copy engine")}", pair.SourceBuffer.Length / written / 1e9, pair.SourceBuffer.Length / copied / 1e9, 0);
+        double nanoseconds = written * 1e9 / count, link = length / LinkBytesPerNanosecond;
+        table.Add(
+            $"  each of {length} B",
+            string.Create(CultureInfo.InvariantCulture, $"{nanoseconds:0.0} ns"),
+            string.Create(CultureInfo.InvariantCulture, $"NVLink takes {link:0.0} ns"),
+            string.Create(CultureInfo.InvariantCulture, $"{link / nanoseconds:0.000}"));
     }
 
     /// <summary>One thread submits and watches; both workers poll; the receiver's worker answers from its counter's callback.</summary>

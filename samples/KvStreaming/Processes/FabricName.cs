@@ -15,6 +15,6 @@ internal enum FabricName
     /// <summary>RDMA devices: two processes on one or two hosts.</summary>
     Verbs,
 
-    /// <summary>GPUs of this host, in this process.</summary>
+    /// <summary>GPUs of this host, in this process or two.</summary>
     Nvlink,
 }

@@ -3,7 +3,7 @@ namespace KvStreaming;
 /// <summary>Which side of the job this process is.</summary>
 internal enum Role
 {
-    /// <summary>Both: in this process on loopback, else with a second process that this one starts.</summary>
+    /// <summary>Both: in this process on loopback and nvlink, else with a second process that this one starts.</summary>
     Both,
 
     /// <summary>Computes KV caches and streams them.</summary>

@@ -37,12 +37,17 @@ internal sealed class GpuDecode<TLayout, TTransfer> : IAsyncDisposable
     public static int WholeTokens(int tokens) => Math.Max(1, (tokens + TLayout.TokensPerPage - 1) / TLayout.TokensPerPage) * TLayout.TokensPerPage;
 
     /// <summary>Asks for a prompt.</summary>
-    public async Task<KvDelivery> RequestAsync(Peer prefiller, int request, int tokens, CancellationToken cancellationToken = default)
+    /// <param name="prefiller">Who computes it.</param>
+    /// <param name="request">Its number.</param>
+    /// <param name="tokens">Its tokens, whole pages.</param>
+    /// <param name="arrived">Worker: all of it is here.</param>
+    /// <param name="cancellationToken">Gives it up.</param>
+    public async Task<KvDelivery> RequestAsync(Peer prefiller, int request, int tokens, Action? arrived = null, CancellationToken cancellationToken = default)
     {
         KvPageLease lease = await _pages.LeaseAsync(tokens / TLayout.TokensPerPage, TimeSpan.FromSeconds(60), cancellationToken);
         return await _decoder.RequestAsync(
             prefiller,
-            new KvRequest { Pages = lease, TokenCount = tokens, LayerCount = _pool.Layers, TailLength = (int)_tail.Length, Payload = BitConverter.GetBytes(request) },
+            new KvRequest { Pages = lease, TokenCount = tokens, LayerCount = _pool.Layers, TailLength = (int)_tail.Length, Payload = BitConverter.GetBytes(request), Arrived = arrived },
             cancellationToken);
     }
 

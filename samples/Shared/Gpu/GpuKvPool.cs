@@ -51,9 +51,9 @@ internal sealed class GpuKvPool<TLayout> : IAsyncDisposable
     public LaunchShape Shape => Device is CpuDevice ? new LaunchShape(Device.Multiprocessors, Device.MaxThreadsPerGroup) : new LaunchShape(8 * Device.Multiprocessors, 256);
 
     /// <summary>Says which prompt the kernels launched from now on work on. None may be running.</summary>
-    public void SetPrompt(int seed, int request, ReadOnlySpan<int> pages)
+    public void SetPrompt(int seed, int request, ReadOnlySpan<int> pages, nint tail = 0, int tailBytes = 0)
     {
-        var header = new PromptHeader { Seed = seed, Request = request, Pages = pages.Length };
+        var header = new PromptHeader { Seed = seed, Request = request, Pages = pages.Length, Tail = (ulong)tail, TailWords = tailBytes / sizeof(ulong) };
         _prompt.Write(MemoryMarshal.AsBytes(new ReadOnlySpan<PromptHeader>(in header)));
         _prompt.Write(MemoryMarshal.AsBytes(pages), Unsafe.SizeOf<PromptHeader>());
     }

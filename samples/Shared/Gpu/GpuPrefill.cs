@@ -12,6 +12,9 @@ internal sealed class GpuPrefill<TLayout, TTransfer> : IAsyncDisposable
     where TLayout : unmanaged, IKvPageLayout<TLayout>
     where TTransfer : unmanaged, IKvTransfer<TTransfer>
 {
+    /// <summary>Prompts whose tails are under way or being computed.</summary>
+    private const int TailSlots = 2;
+
     private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(60);
 
     private readonly GpuPrefillOptions _options;
@@ -19,6 +22,10 @@ internal sealed class GpuPrefill<TLayout, TTransfer> : IAsyncDisposable
     private readonly KvPagePool _pages;
     private readonly KvPrefiller<TTransfer> _prefiller;
     private readonly DeviceKernel<LayerArgs> _compute;
+    private readonly DeviceKernel<LayerArgs> _computeTail;
+    private readonly DeviceBuffer _tails;
+    private readonly BufferRegistration _tailRegistration;
+    private readonly Task[] _finishing = [.. Enumerable.Repeat(Task.CompletedTask, TailSlots)];
     private readonly DeviceStream _stream;
     private readonly ProgressWatcher _watcher;
     private readonly DeviceProgress _progress;
@@ -40,6 +47,9 @@ internal sealed class GpuPrefill<TLayout, TTransfer> : IAsyncDisposable
             Channel = options.Channel,
         });
         _compute = device.Load<LayerArgs>(LayerKernels.Compute);
+        _computeTail = device.Load<LayerArgs>(LayerKernels.Tail);
+        _tails = device.Allocate(TailSlots * options.TailBytes);
+        _tailRegistration = _tails.RegisterWith(engine);
         _stream = device.CreateStream();
         _watcher = engine.AllocateProgressWatcher(OnProgress);
         _progress = new DeviceProgress(device, _watcher);
@@ -49,30 +59,35 @@ internal sealed class GpuPrefill<TLayout, TTransfer> : IAsyncDisposable
     /// <summary>Serves requests until the prefiller is disposed; the payload of each is its number.</summary>
     public async Task RunAsync()
     {
-        var finishing = new List<Task>();
+        int slot = 0;
         await foreach (KvPrefillJob<TTransfer> job in _prefiller.ReadJobsAsync())
         {
-            finishing.RemoveAll(static task => task.IsCompletedSuccessfully);
+            // Whose tail lay in this slot.
+            slot = (slot + 1) % TailSlots;
+            await _finishing[slot];
+            int tail = slot * _options.TailBytes;
+            job.UseTail(_tailRegistration.Region, tail);
             KvPageLease lease = await _pages.LeaseAsync(job.PageCount, s_deadline);
             job.UsePages(lease);
             int request = BitConverter.ToInt32(job.Payload.Span);
             _computed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             _before = _watcher.Value;
             Volatile.Write(ref _job, job);
-            _pool.SetPrompt(_options.Seed, request, lease.Pages);
+            _pool.SetPrompt(_options.Seed, request, lease.Pages, _tails.Address + tail, _options.TailBytes);
             // The CPU accelerator computes here; a GPU returns at once.
             await Task.Run(() => _model.Replay(_stream));
             await _computed.Task.WaitAsync(s_deadline);
             // The next prompt is computed while this one's last layer is on its way.
-            finishing.Add(FinishAsync(job, request));
+            _finishing[slot] = FinishAsync(job);
         }
 
-        await Task.WhenAll(finishing);
+        await Task.WhenAll(_finishing);
     }
 
     public async ValueTask DisposeAsync()
     {
         await _prefiller.DisposeAsync();
+        await Task.WhenAll(_finishing);
         try
         {
             _stream.Synchronize();
@@ -85,6 +100,9 @@ internal sealed class GpuPrefill<TLayout, TTransfer> : IAsyncDisposable
             _watcher.Dispose();
             _stream.Dispose();
             _compute.Dispose();
+            _computeTail.Dispose();
+            await _tailRegistration.DisposeAsync();
+            _tails.Dispose();
             await _pool.DisposeAsync();
         }
     }
@@ -110,12 +128,15 @@ internal sealed class GpuPrefill<TLayout, TTransfer> : IAsyncDisposable
         int layer = (int)(reached - _before) - 1;
         if (layer < 0)
             return reached;
+        if (layer == _options.Layers - 1)
+            _options.ComputeDone?.Invoke(BitConverter.ToInt32(job.Payload.Span));
         job.LayerDone(layer);
         if (handled <= _before)
             _options.FirstLayerDone?.Invoke();
         if (layer == _options.Layers - 1)
         {
-            _options.ComputeDone?.Invoke(BitConverter.ToInt32(job.Payload.Span));
+            // The last layer's kernel and the tail's are behind one signal: both leave together, and no other thread is woken for it.
+            job.TailDone();
             _computed.TrySetResult();
         }
 
@@ -129,21 +150,21 @@ internal sealed class GpuPrefill<TLayout, TTransfer> : IAsyncDisposable
         {
             if (_options.ComputeTimes > 0)
                 _compute.Launch(_stream, _pool.Shape, _pool.Arguments(layer, _options.ComputeTimes));
+            if (layer == _options.Layers - 1)
+                _computeTail.Launch(_stream, new LaunchShape(1, Math.Min(_pool.Device.MaxThreadsPerGroup, 256)), _pool.Arguments(layer));
             _progress.Signal(_stream);
         }
 
         return _stream.EndCapture();
     }
 
-    private async Task FinishAsync(KvPrefillJob<TTransfer> job, int request)
+    private static async Task FinishAsync(KvPrefillJob<TTransfer> job)
     {
         await using (job)
         {
             try
             {
-                byte[] tail = new byte[job.TailLength];
-                KvPattern.Fill(tail, KvPattern.TailKey(_options.Seed, request));
-                await job.FinishAsync(tail);
+                await job.FinishAsync();
             }
             catch (OperationCanceledException)
             {

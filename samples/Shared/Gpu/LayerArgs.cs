@@ -47,6 +47,9 @@ public struct PromptHeader
     /// <summary>Pages that follow.</summary>
     public int Pages;
 
-    /// <summary>Not used.</summary>
-    public int Reserved;
+    /// <summary>8-byte words of the tail.</summary>
+    public int TailWords;
+
+    /// <summary>Address of the tail, which moves from prompt to prompt; 0 on the receiving side.</summary>
+    public ulong Tail;
 }

@@ -27,6 +27,18 @@ public static unsafe class LayerKernels
         }
     }
 
+    /// <summary>Leaves the tail where the prompt says: what a model's last layer hands to the decoder.</summary>
+    public static void Tail(LayerArgs arguments)
+    {
+        // Safe: the host has sized the tail.
+        var prompt = (PromptHeader*)arguments.Prompt;
+        ulong key = KvPattern.TailKey(prompt->Seed, prompt->Request);
+        var words = (ulong*)prompt->Tail;
+        int step = Grid.DimX * Group.DimX;
+        for (int word = (Grid.IdxX * Group.DimX) + Group.IdxX; word < prompt->TailWords; word += step)
+            words[word] = KvPattern.Word(key + ((ulong)word * KvPattern.Step));
+    }
+
     /// <summary>Counts words that are not those, and poisons the pages for the next prompt that gets them.</summary>
     public static void Check(LayerArgs arguments)
     {

@@ -178,14 +178,14 @@ internal sealed unsafe class CounterTable
     }
 
     /// <summary>Counts an immediate that is a user's number; false when there is no free row for it.</summary>
-    public bool CountNumber(uint number)
+    public bool CountNumber(uint number, int arrivals)
     {
         if (number == 0)
             return true;
         int row = FindNumber(number);
         if (row < 0)
             return false;
-        Add(_numbers + row, 1, _numberOwners, row);
+        Add(_numbers + row, arrivals, _numberOwners, row);
         return true;
     }
 

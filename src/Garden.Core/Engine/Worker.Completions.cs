@@ -62,28 +62,29 @@ internal sealed unsafe partial class Worker
     private int CountImmediates(Nic nic, FabricCompletion* first, int left)
     {
         var immediate = Immediate.FromBits(first->Immediate);
-        int arrivals = 1;
+        int taken = 1, arrivals = first->Count;
         if (immediate.IsCounter)
         {
-            long units = immediate.Units;
+            long units = (long)immediate.Units * arrivals;
             // Safe: left completions lie from the first one on.
-            for (; arrivals < left && first[arrivals].Kind == FabricCompletionKind.Immediate; arrivals++)
+            for (; taken < left && first[taken].Kind == FabricCompletionKind.Immediate; taken++)
             {
-                var next = Immediate.FromBits(first[arrivals].Immediate);
+                var next = Immediate.FromBits(first[taken].Immediate);
                 if ((next.Value | Immediate.UnitMask) != (immediate.Value | Immediate.UnitMask))
                     break;
-                units += next.Units;
+                units += (long)next.Units * first[taken].Count;
+                arrivals += first[taken].Count;
             }
 
             _engine.Counters.Count(immediate, units, arrivals);
         }
-        else if (!_engine.Counters.CountNumber(immediate.Value))
+        else if (!_engine.Counters.CountNumber(immediate.Value, arrivals))
         {
             OverflowNumbers(nic, first);
         }
 
         nic.Counters.Immediates += arrivals;
-        return arrivals;
+        return taken;
     }
 
     private void CompleteWrites(Nic nic, FabricCompletion* completion)

@@ -18,7 +18,7 @@ public struct FabricCompletion
     /// <summary>The context of the posted writes or of the sent message.</summary>
     public ulong Context;
 
-    /// <summary>How many posted writes this entry stands for; one for every other kind.</summary>
+    /// <summary>How many posted writes this entry stands for, or how often the same immediate came; one for every other kind.</summary>
     public int Count;
 
     /// <summary>The bits of a received immediate.</summary>

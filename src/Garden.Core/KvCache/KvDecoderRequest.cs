@@ -20,6 +20,7 @@ internal sealed class KvDecoderRequest : IDisposable
     private readonly CancellationTokenSource _ended = new();
     private KvStopped? _givenUp;
     private int _partsSent;
+    private int _arrived;
 
     public KvDecoderRequest(TransferEngine engine, KvDecoderOptions options, KvDecoderLink link, KvWelcome welcome, KvRequest request, KvDecoderPlan plan, Action<int> leaked)
     {
@@ -79,6 +80,8 @@ internal sealed class KvDecoderRequest : IDisposable
         bool confirmed = false;
         try
         {
+            if (_request.Arrived is not null)
+                counter.OnCount(OnCount);
             await SendAsync(sequence, counter.Immediate, activity, either.Token).ConfigureAwait(false);
             await counter.WaitAsync(_plan.Units, deadline, [Peer], either.Token).ConfigureAwait(false);
             confirmed = true;
@@ -105,6 +108,13 @@ internal sealed class KvDecoderRequest : IDisposable
             _link.Remove(sequence);
             counter.Dispose(confirmed);
         }
+    }
+
+    /// <summary>Worker, of any of the devices that count.</summary>
+    private void OnCount(long units)
+    {
+        if (units >= _plan.Units && Interlocked.Exchange(ref _arrived, 1) == 0)
+            _request.Arrived!();
     }
 
     private async Task SendAsync(ulong sequence, Immediate immediate, Activity? activity, CancellationToken cancellationToken)

@@ -6,7 +6,8 @@ namespace Garden.KvCache;
 /// <summary>
 /// One request on the prefiller's side. The model loop hands over source pages, reports layers as they are done, which sends
 /// them at once, and finishes with the tail:
-/// <c>UsePages → (BeginChunk → LayerDone × layers) × chunks → FinishAsync</c>. Always dispose a job.
+/// <c>UsePages → (BeginChunk → LayerDone × layers) × chunks → FinishAsync</c>. A tail in registered memory goes without the model
+/// loop's thread: <c>UseTail → … → TailDone → FinishAsync</c>. Always dispose a job.
 /// </summary>
 /// <typeparam name="TTransfer">The generated plan.</typeparam>
 /// <remarks>The members are for one caller at a time, the model loop; <see cref="LayerDone"/> allocates nothing.</remarks>
@@ -24,6 +25,9 @@ public sealed class KvPrefillJob<TTransfer> : IAsyncDisposable
     private KvPageLease? _lease;
     private PageList? _pages;
     private Exception? _stopCause;
+    private SingleWrite _tail;
+    private bool _hasTail;
+    private bool _tailSent;
     private int _tailSlot = -1;
     private int _nextToken;
     private int _chunks;
@@ -153,6 +157,41 @@ public sealed class KvPrefillJob<TTransfer> : IAsyncDisposable
         _watcher.Signal(((ulong)(_chunks - 1) * (ulong)LayerCount) + (ulong)done);
     }
 
+    /// <summary>
+    /// Says where the tail will lie when <see cref="TailDone"/> is called: in any memory that is registered with the prefiller's device, a GPU's as well,
+    /// so that a kernel leaves it there and no host copies it. It stays as it is until the job has ended.
+    /// </summary>
+    /// <param name="region">A region of the prefiller's engine.</param>
+    /// <param name="offset">Byte offset of the tail in it.</param>
+    /// <exception cref="PlanException">The tail does not fit there.</exception>
+    public void UseTail(MemoryRegion region, long offset)
+    {
+        ArgumentNullException.ThrowIfNull(region);
+        if (offset < 0 || offset > region.Length - TailLength)
+            throw new PlanException($"The tail [{offset}, {offset} + {TailLength}) lies outside the region, which has {region.Length} bytes.");
+        _tail = new SingleWrite(region.Handle, offset, _tailRegion.Handle, _body.TailOffset, TailLength, _body.Immediate);
+        _hasTail = true;
+    }
+
+    /// <summary>Reports that the tail lies where <see cref="UseTail"/> said, or that there is none; it is sent at once. After the last layer, also from a progress handler. Allocates nothing.</summary>
+    /// <exception cref="InvalidOperationException">Layers are left, nobody said where the tail lies, or it was sent already.</exception>
+    public void TailDone()
+    {
+        RequireAllLayers();
+        if (_tailSent || (TailLength != 0 && !_hasTail))
+            throw new InvalidOperationException(_tailSent ? "The tail was sent already." : $"Say with UseTail where the {TailLength} bytes of the tail lie.");
+        SendTail(_hasTail ? _tail : _prefiller.Tails.Write(-1, 0, _tailRegion, _body));
+    }
+
+    /// <summary>Completes when everything of the job has been sent and the source pages have gone back. After <see cref="TailDone"/>.</summary>
+    /// <inheritdoc cref="FinishAsync(ReadOnlyMemory{byte}, CancellationToken)" path="/exception"/>
+    public Task FinishAsync(CancellationToken cancellationToken = default)
+    {
+        if (!_tailSent)
+            throw new InvalidOperationException("Report the tail with TailDone first, or hand it over.");
+        return AwaitEndAsync(cancellationToken);
+    }
+
     /// <summary>Sends the tail and completes when everything of the job has been sent and the source pages have gone back.</summary>
     /// <exception cref="OperationCanceledException">The decoder cancelled the request, or <paramref name="cancellationToken"/> was cancelled; what was posted has drained.</exception>
     /// <exception cref="PeerFailedException">The decoder died.</exception>
@@ -161,12 +200,33 @@ public sealed class KvPrefillJob<TTransfer> : IAsyncDisposable
     {
         if (tail.Length != TailLength)
             throw new ArgumentException($"The decoder expects a tail of {TailLength} bytes; got {tail.Length}.", nameof(tail));
-        if (_nextToken != FirstToken + TokenCount || _layersDone != LayerCount)
-            throw new InvalidOperationException($"Tokens up to {_nextToken} of {FirstToken + TokenCount} and {_layersDone} of {LayerCount} layers of the last chunk are done; finish after all.");
-        using CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(
-            static (state, token) => ((KvPrefillJob<TTransfer>)state!).Stop(new OperationCanceledException("The prefiller cancelled the job.", token)), this);
+        RequireAllLayers();
+        if (_tailSent)
+            throw new InvalidOperationException("The tail was sent already; finish without one.");
+        using CancellationTokenRegistration registration = StopWith(cancellationToken);
         _tailSlot = await _prefiller.Tails.RentAsync(tail, Cancelled).ConfigureAwait(false);
-        _watcher.Signal(_pump.AddTail(_prefiller.Tails.Write(_tailSlot, TailLength, _tailRegion, _body)));
+        SendTail(_prefiller.Tails.Write(_tailSlot, TailLength, _tailRegion, _body));
+        await AwaitEndAsync(default).ConfigureAwait(false);
+    }
+
+    private CancellationTokenRegistration StopWith(CancellationToken cancellationToken) => cancellationToken.UnsafeRegister(
+        static (state, token) => ((KvPrefillJob<TTransfer>)state!).Stop(new OperationCanceledException("The prefiller cancelled the job.", token)), this);
+
+    private void RequireAllLayers()
+    {
+        if (_nextToken != FirstToken + TokenCount || _layersDone != LayerCount)
+            throw new InvalidOperationException($"Tokens up to {_nextToken} of {FirstToken + TokenCount} and {_layersDone} of {LayerCount} layers of the last chunk are done; the tail comes after all.");
+    }
+
+    private void SendTail(in SingleWrite tail)
+    {
+        _tailSent = true;
+        _watcher.Signal(_pump.AddTail(tail));
+    }
+
+    private async Task AwaitEndAsync(CancellationToken cancellationToken)
+    {
+        using CancellationTokenRegistration registration = StopWith(cancellationToken);
         KvDrain drain = await EndAsync().ConfigureAwait(false);
         if (StopCause is OperationCanceledException or PeerFailedException)
             throw StopCause;

@@ -36,6 +36,13 @@ public sealed record KvRequest
     /// <summary>Length of the tail in bytes, 0 for none.</summary>
     public int TailLength { get; init; }
 
+    /// <summary>
+    /// Called when every byte of the request is visible, on the engine's worker and ahead of the task's completion, which needs a thread of
+    /// the pool: to launch what decodes, or to raise a device's flag. It must not block. It is not called for a request that fails
+    /// before that; one that is cancelled at the same moment may fail all the same.
+    /// </summary>
+    public Action? Arrived { get; init; }
+
     /// <summary>How long the request may take; null for <see cref="KvDecoderOptions.RequestDeadline"/>.</summary>
     public TimeSpan? Deadline { get; init; }
 }

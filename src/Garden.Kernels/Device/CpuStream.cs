@@ -13,7 +13,10 @@ internal sealed unsafe class CpuStream(CpuDevice device) : DeviceStream(device)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         // Safe as far as the caller's ranges are, as on every device.
-        Run(() => Buffer.MemoryCopy((void*)source, (void*)destination, bytes, bytes));
+        if (_recording is null)
+            Buffer.MemoryCopy((void*)source, (void*)destination, bytes, bytes);
+        else
+            RecordCopy(destination, source, bytes);
     }
 
     public override void Fill(nint address, byte value, long bytes)
@@ -25,7 +28,10 @@ internal sealed unsafe class CpuStream(CpuDevice device) : DeviceStream(device)
     public override void WriteFlag(nint address, ulong value)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(address & 7, 0);
-        Run(() => Volatile.Write(ref *(ulong*)address, value));
+        if (_recording is null)
+            Volatile.Write(ref *(ulong*)address, value);
+        else
+            RecordFlag(address, value);
     }
 
     public override void Record(DeviceEvent recorded) => Run(CpuEvent.Of(recorded).Happen);
@@ -70,4 +76,9 @@ internal sealed unsafe class CpuStream(CpuDevice device) : DeviceStream(device)
     protected override void Dispose(bool disposing)
     {
     }
+
+    // Of their own: a method with a lambda allocates for it whether it is needed or not.
+    private void RecordCopy(nint destination, nint source, long bytes) => Run(() => Buffer.MemoryCopy((void*)source, (void*)destination, bytes, bytes));
+
+    private void RecordFlag(nint address, ulong value) => Run(() => Volatile.Write(ref *(ulong*)address, value));
 }

@@ -82,6 +82,8 @@ public sealed partial class CudaDevice : KernelDevice
     /// <inheritdoc/>
     public override DeviceStream CreateStream() => CudaStream.Create(this);
 
+    internal override DeviceStream CreateUrgentStream() => CudaStream.Create(this, isUrgent: true);
+
     /// <inheritdoc/>
     public override DeviceStream WrapStream(nint stream) => CudaStream.Wrap(this, stream);
 

@@ -32,11 +32,14 @@ internal sealed unsafe class CudaStream : DeviceStream
         }
     }
 
-    public static CudaStream Create(CudaDevice device)
+    public static CudaStream Create(CudaDevice device, bool isUrgent = false)
     {
         using CudaContext.Scope scope = device.Context.Enter();
+        int priority = 0;
+        if (isUrgent)
+            LibCuda.Check(LibCuda.cuCtxGetStreamPriorityRange(out _, out priority));
         // Not blocking: nobody's use of the legacy default stream may stall this one.
-        LibCuda.Check(LibCuda.cuStreamCreate(out nint stream, LibCuda.CU_STREAM_NON_BLOCKING));
+        LibCuda.Check(LibCuda.cuStreamCreateWithPriority(out nint stream, LibCuda.CU_STREAM_NON_BLOCKING, priority));
         return new CudaStream(device, CudaHandle.Own(device.Context, stream, &LibCuda.cuStreamDestroy));
     }
 

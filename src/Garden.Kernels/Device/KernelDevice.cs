@@ -97,6 +97,9 @@ public abstract class KernelDevice : IDisposable
     /// <summary>Creates a stream: what is put on it runs in order.</summary>
     public abstract DeviceStream CreateStream();
 
+    /// <summary>A stream whose work is begun before that of others that wait for room on the device.</summary>
+    internal virtual DeviceStream CreateUrgentStream() => CreateStream();
+
     /// <summary>Uses a stream of another owner: a <c>CUstream</c>, PyTorch's <c>cuda_stream</c> for one.</summary>
     /// <exception cref="NotSupportedException">The device has no foreign streams.</exception>
     /// <exception cref="CudaException">The stream belongs to another context.</exception>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Garden.Fabric;
 
 namespace Garden.Kernels.Nvlink;
@@ -68,10 +69,11 @@ internal sealed unsafe class Arrivals(OwnSegment segment) : IDisposable
     }
 
     /// <summary>Fences the routes a peer has open now. When it returns, nothing lands any more that goes over them.</summary>
-    public void Fence(SharedMemoryName peer) => Fence(link => link.Writer == peer);
+    /// <returns>False when copies of the peer were still running after the time given; they are its last ones.</returns>
+    public bool TryFence(SharedMemoryName peer, TimeSpan limit) => TryFence(link => link.Writer == peer, limit);
 
     /// <summary>Fences everybody.</summary>
-    public void FenceAll() => Fence(static _ => true);
+    public bool TryFenceAll(TimeSpan limit) => TryFence(static _ => true, limit);
 
     /// <summary>Looks for writers that have ended.</summary>
     public void Check()
@@ -96,7 +98,7 @@ internal sealed unsafe class Arrivals(OwnSegment segment) : IDisposable
     private int Take(int index, Span<FabricCompletion> completions)
     {
         LinkRow* link = segment.LinkAt(index);
-        if (Volatile.Read(ref link->State) == (int)LinkState.Free)
+        if (Volatile.Read(ref link->State) == (int)LinkState.Free || Volatile.Read(ref link->Owner) == 0)
             return 0;
         ref View view = ref _views[index];
         if (!view.IsKnown)
@@ -143,7 +145,10 @@ internal sealed unsafe class Arrivals(OwnSegment segment) : IDisposable
         for (int i = 0; i < count; i++)
         {
             // Safe: masked to the ring's length.
-            completions[i] = new FabricCompletion { Kind = FabricCompletionKind.Immediate, Route = route, Count = 1, Immediate = link->Immediate[(head + (ulong)i) % Segment.Immediates] };
+            ulong slot = link->Immediate[(head + (ulong)i) % Segment.Immediates];
+            // None is not one of ours either, and counts for nothing.
+            int times = (int)Math.Clamp(slot >> 32, 1, NvlinkOptions.MostQueueDepth);
+            completions[i] = new FabricCompletion { Kind = FabricCompletionKind.Immediate, Route = route, Count = times, Immediate = (uint)slot };
         }
 
         Volatile.Write(ref link->Head, head + (ulong)count);
@@ -187,9 +192,11 @@ internal sealed unsafe class Arrivals(OwnSegment segment) : IDisposable
         return taken;
     }
 
-    private void Fence(Predicate<LinkRow> which)
+    private bool TryFence(Predicate<LinkRow> which, TimeSpan limit)
     {
         int count = segment.LinkCount;
+        bool isDone = true;
+        long started = Stopwatch.GetTimestamp();
         Span<bool> fenced = stackalloc bool[Segment.Links];
         for (int i = 0; i < count; i++)
         {
@@ -206,10 +213,12 @@ internal sealed unsafe class Arrivals(OwnSegment segment) : IDisposable
         {
             if (!fenced[i])
                 continue;
-            LinkDrain.Await(segment.LinkAt(i));
             // What is published from here on is not read.
             _views[i].IsCut = true;
+            isDone &= LinkDrain.TryAwait(segment.LinkAt(i), limit - Stopwatch.GetElapsedTime(started));
         }
+
+        return isDone;
     }
 
     private static void Free(LinkRow* link, ref View view)

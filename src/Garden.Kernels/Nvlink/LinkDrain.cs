@@ -12,9 +12,29 @@ internal static unsafe class LinkDrain
     /// <exception cref="FabricException">They did not end in time, or that cannot be seen, so that the memory may not be used again.</exception>
     public static void Await(LinkRow* link)
     {
+        SharedMemoryName writer = link->Writer;
+        if (!IsDoneWithin(link, Deadline))
+            throw new FabricException($"Copies of the nvlink NIC {writer} were still running after {Deadline}: its stream is held up, by a kernel that waits for something. The memory must not be used again.");
+    }
+
+    /// <summary>The same for so long; false when they have not ended by then, or nothing tells whether they have.</summary>
+    public static bool TryAwait(LinkRow* link, TimeSpan limit)
+    {
+        try
+        {
+            return IsDoneWithin(link, limit);
+        }
+        catch (FabricException)
+        {
+            return false;
+        }
+    }
+
+    private static bool IsDoneWithin(LinkRow* link, TimeSpan limit)
+    {
         ulong posted = Volatile.Read(ref link->Posted);
         if (posted == 0)
-            return;
+            return true;
         SharedMemoryName writer = link->Writer;
         // Both say "it is gone" only when it is, and throw when that cannot be seen.
         using ProcessWatch? process = writer.Process == Environment.ProcessId ? null : ProcessWatch.TryOpen(writer.Process, writer.Start);
@@ -23,10 +43,12 @@ internal static unsafe class LinkDrain
         var spin = default(SpinWait);
         while (!IsDone(link, posted, segment, writer, process))
         {
-            if (Stopwatch.GetElapsedTime(started) > Deadline)
-                throw new FabricException($"Copies of the nvlink NIC {writer} were still running after {Deadline}: its stream is held up, by a kernel that waits for something. The memory must not be used again.");
+            if (Stopwatch.GetElapsedTime(started) > limit)
+                return false;
             spin.SpinOnce(sleep1Threshold: -1);
         }
+
+        return true;
     }
 
     private static bool IsDone(LinkRow* link, ulong posted, SharedMemory? segment, SharedMemoryName writer, ProcessWatch? process)

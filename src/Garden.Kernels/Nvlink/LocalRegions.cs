@@ -108,19 +108,21 @@ internal sealed unsafe class LocalRegions : IDisposable
         }
     }
 
-    /// <summary>Worker: where a range of a region is for the device's stream.</summary>
-    public bool TryFind(ulong key, ulong address, long length, out nint source, out bool isPinned)
+    /// <summary>Worker: where a region is for the device's stream. It may be gone by the time a batch is announced: see <see cref="IsKnown"/>.</summary>
+    public bool TryFind(ulong key, out DeviceRange range)
     {
         ref Entry entry = ref _entries[key & Segment.IndexMask];
-        source = (nint)address;
-        isPinned = false;
-        if (key == 0 || Volatile.Read(ref entry.Key) != key)
+        range = default;
+        if (!IsKnown(key))
             return false;
-        ulong at = address - (ulong)entry.HostAddress;
-        source = entry.Address + (nint)at;
-        isPinned = entry.Pinned is not null;
-        return at <= (ulong)entry.Length && (ulong)length <= (ulong)entry.Length - at;
+        range = new DeviceRange(entry.Address, (ulong)entry.HostAddress, entry.Length, entry.Pinned is not null);
+        // An entry is filled before its key is published, and used again after the key was taken away.
+        Interlocked.MemoryBarrier();
+        return IsKnown(key);
     }
+
+    /// <summary>Worker: true while a key is good. Once a batch is announced, whoever takes it away waits for the batch.</summary>
+    public bool IsKnown(ulong key) => key != 0 && Volatile.Read(ref _entries[key & Segment.IndexMask].Key) == key;
 
     /// <summary>Revokes everything and lets go of it. Nobody uses it any more.</summary>
     public void Dispose()
@@ -188,19 +190,21 @@ internal sealed unsafe class LocalRegions : IDisposable
 
     private void AwaitWriters(ulong revocation)
     {
-        long started = Stopwatch.GetTimestamp();
         for (int i = 0; i < _segment.LinkCount; i++)
         {
             LinkRow* link = _segment.LinkAt(i);
             LinkDrain.Await(link);
             if (!HasOpened(link, revocation))
                 continue;
-            _wake(link->Writer);
+            SharedMemoryName writer = link->Writer;
+            _wake(writer);
+            // Each has the time to itself: one before it may have used up its own.
+            long started = Stopwatch.GetTimestamp();
             var spin = default(SpinWait);
-            while (HasOpened(link, revocation))
+            while (HasOpened(link, revocation) && link->Writer == writer)
             {
                 if (Stopwatch.GetElapsedTime(started) > s_letGo)
-                    FenceSilent(link);
+                    FenceSilent(link, writer);
                 spin.SpinOnce();
             }
         }
@@ -209,11 +213,11 @@ internal sealed unsafe class LocalRegions : IDisposable
     private static bool HasOpened(LinkRow* link, ulong revocation) =>
         Volatile.Read(ref link->State) == (int)LinkState.Open && Volatile.Read(ref link->Closed) == 0 && Volatile.Read(ref link->Opened) != 0 && Volatile.Read(ref link->Acknowledged) < revocation;
 
-    private static void FenceSilent(LinkRow* link)
+    /// <summary>Fences who was waited for, and nobody who has the link since.</summary>
+    private static void FenceSilent(LinkRow* link, SharedMemoryName writer)
     {
-        Volatile.Write(ref link->State, (int)LinkState.Fenced);
-        Interlocked.MemoryBarrier();
-        LinkDrain.Await(link);
+        if (link->Writer == writer && Interlocked.CompareExchange(ref link->State, (int)LinkState.Fenced, (int)LinkState.Open) == (int)LinkState.Open)
+            LinkDrain.Await(link);
     }
 
     /// <summary>51 random bits and a one, so that it is never zero.</summary>

@@ -59,7 +59,7 @@ internal sealed unsafe partial class NvlinkDomain
         ObjectDisposedException.ThrowIf(_disposed, this);
         dueTimestamp = long.MaxValue;
         bool isWaiting = false;
-        if (_completions.Count != 0)
+        if (_completions.Count != 0 || (!Open.IsEmpty && UnderWay < MostBatches))
             return false;
         _armed = true;
         Volatile.Write(ref _segment.Header->Armed, 1);
@@ -117,11 +117,12 @@ internal sealed unsafe partial class NvlinkDomain
                 continue;
             if (route.Pending.Count != 0)
                 Advance(route);
-            if (route.Peer.HasRevoked && _segment.Done >= route.Posted)
-                LetGo(route.Peer);
+            if (route.Peer.HasRevoked)
+                route.Peer.LetGo(_segment.Done);
         }
 
-        Pump();
+        TryPost(mayGrow: _flows);
+        _flows = false;
         if (_closing.Count != 0)
             CloseLinks();
         if (_segment.Done < _batch && now - _batchPosted > s_suspectTicks)
@@ -129,18 +130,6 @@ internal sealed unsafe partial class NvlinkDomain
         if (now >= _nextCheck)
             Check(now);
         WakePeers();
-    }
-
-    /// <summary>Lets go of what a peer has revoked, once no route to it has anything under way.</summary>
-    private void LetGo(NvlinkPeer peer)
-    {
-        foreach (NvlinkRoute route in peer.Routes)
-        {
-            if (_segment.Done < route.Posted)
-                return;
-        }
-
-        peer.LetGo();
     }
 
     /// <summary>A stream that has failed never says that it is done.</summary>

@@ -1,228 +1,279 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using Garden.Fabric;
 
 namespace Garden.Kernels.Nvlink;
 
 /// <summary>From posted writes to copies on the stream.</summary>
+/// <remarks>
+/// What is posted is added to the open batch, which goes at once when nothing is under way. While something is, and as long as more is
+/// posted between two polls, it grows: a launch costs the host as much as a hundred writes do.
+/// </remarks>
 internal sealed unsafe partial class NvlinkDomain
 {
-    /// <summary>
-    /// Batches on the stream at once: one runs, the next is ready. What is posted meanwhile waits and becomes one larger batch, so that
-    /// many short writes are few kernels, and one write alone goes at once.
-    /// </summary>
+    /// <summary>Batches on the stream at once: one runs, the next is ready.</summary>
     public const int MostBatches = 2;
 
-    private readonly Ring<FabricWrite> _waiting;
+    /// <summary>So many writes, or bytes, go although more may come: the launch is a few nanoseconds a write then, or the device has enough to do.</summary>
+    private const int ReadyCount = 512;
+
+    private const long ReadyBytes = 16L << 20;
+
+    /// <summary>The open one, and those that may be under way: so the next one's list is free when a batch goes.</summary>
+    private readonly WriteBatch[] _batches = new WriteBatch[MostBatches + 1];
     private ulong _batch;
     private long _batchPosted;
     private int _accepted;
     private bool _refused;
-    private int? _failure;
+
+    /// <summary>True when something was posted since the last poll.</summary>
+    private bool _flows;
+
+    private WriteBatch Open => _batches[_batch % (MostBatches + 1)];
+
+    private int UnderWay => (int)(_batch - Math.Min(_batch, _segment.Done));
 
     /// <inheritdoc/>
     public int PostWrites(ReadOnlySpan<FabricWrite> writes)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        int room = _options.QueueDepth - _accepted;
-        _refused |= writes.Length > room;
-        if (writes.Length > room)
-            writes = writes[..room];
-        _accepted += writes.Length;
-        int posted = 0;
-        Pump();
-        if (_failed)
-            posted = Refuse(writes, FabricStatus.NicDown, 0);
-        while (posted < writes.Length && _waiting.Count == 0 && HasRoom)
+        int count = Math.Min(writes.Length, _options.QueueDepth - _accepted), posted = 0;
+        bool isEnded = false;
+        while (posted < count && !_failed)
         {
-            posted += PostBatch(writes[posted..]);
-            EndFailed();
+            posted += Add(writes[posted..count], ref isEnded);
+            if (!TryPost(mayGrow: posted == count) && posted < count)
+                break;
         }
 
-        foreach (ref readonly FabricWrite write in writes[posted..])
-            _waiting.Add(in write);
+        if (_failed)
+        {
+            foreach (ref readonly FabricWrite write in writes[posted..count])
+                Report(write.Route, write.Context, FabricStatus.NicDown);
+            posted = count;
+        }
+
+        _accepted += posted;
+        _refused |= posted < writes.Length;
+        _flows = true;
+        if (isEnded)
+            AdvanceAll();
         WakePeers();
-        return writes.Length;
+        return posted;
     }
 
-    private bool HasRoom => _failed || _batch - Math.Min(_batch, _segment.Done) < MostBatches;
-
-    /// <summary>Posts what waits, as far as the stream has room for more.</summary>
-    private void Pump()
+    /// <summary>Posts the open batch, unless it has to wait or is better off growing. False when it stays open.</summary>
+    private bool TryPost(bool mayGrow)
     {
-        while (_waiting.Count != 0 && HasRoom)
+        if (Open.IsEmpty)
         {
-            _waiting.RemoveFirst(PostBatch(_waiting.Front));
-            EndFailed();
+            Open.Clear();
+            return true;
         }
-    }
 
-    /// <summary>Fails the NIC when the batch before has failed: only now, because that reports everything that still waits.</summary>
-    private void EndFailed()
-    {
-        if (_failure is not { } code)
-            return;
-        _failure = null;
-        Fail(code);
-    }
-
-    /// <summary>Reports a route's writes that still wait: its number may be another route's soon.</summary>
-    private void FlushWaiting(int route)
-    {
-        for (int left = _waiting.Count; left > 0; left--)
-        {
-            FabricWrite write = _waiting.First;
-            _waiting.RemoveFirst();
-            if (write.Route == route)
-                Report(route, write.Context, FabricStatus.Flushed);
-            else
-                _waiting.Add(in write);
-        }
-    }
-
-    private int Refuse(ReadOnlySpan<FabricWrite> writes, FabricStatus status, int code)
-    {
-        foreach (ref readonly FabricWrite write in writes)
-            Report(write.Route, write.Context, status, code);
-        return writes.Length;
-    }
-
-    /// <summary>Puts leading writes on the stream and returns how many.</summary>
-    private int PostBatch(ReadOnlySpan<FabricWrite> writes)
-    {
-        if (_failed)
-            return Refuse(writes, FabricStatus.NicDown, 0);
-        DeviceWriteList list = _stages.Take();
-        ulong batch = _batch + 1;
-        Announce(writes, batch);
-        int done = 0;
+        int underWay = UnderWay;
+        if (underWay >= MostBatches || (mayGrow && underWay != 0 && Open.Count < ReadyCount && Open.Bytes < ReadyBytes))
+            return false;
         try
         {
-            bool copies = false;
-            int index = -1;
-            NvlinkRoute? route = null;
-            bool isUp = false;
-            for (; done < writes.Length && WriteStages.Fits(list, writes[done].Length); done++)
-            {
-                ref readonly FabricWrite write = ref writes[done];
-                if (write.Route != index)
-                {
-                    index = write.Route;
-                    route = FindRoute(index);
-                    isUp = route is { IsUp: true };
-                }
-
-                copies |= Post(route, isUp, in write, list, batch);
-            }
-
-            if (list.Count != 0)
-            {
-                list.Execute(_stream);
-                _stages.Use();
-            }
-
-            if (copies)
-            {
-                _stream.WriteFlag(_segment.DoneAddress, batch);
-                _batch = batch;
-                _batchPosted = Stopwatch.GetTimestamp();
-            }
+            PostBatch(Open, _batch + 1);
         }
         catch (CudaException exception)
         {
-            _failure = exception.Code;
-            return done + Refuse(writes[done..], FabricStatus.NicDown, exception.Code);
+            Fail(exception.Code);
         }
 
-        Settle(writes, _batch == batch);
-        return done;
+        return true;
+    }
+
+    /// <summary>Adds leading writes to the open batch and returns how many it had room for.</summary>
+    private int Add(ReadOnlySpan<FabricWrite> writes, ref bool isEnded)
+    {
+        WriteBatch batch = Open;
+        ulong number = _batch + 1;
+        int copyBytes = _options.CopyEngineBytes;
+        for (int i = 0; i < writes.Length; i++)
+        {
+            ref readonly FabricWrite write = ref writes[i];
+            if (!batch.Fits(write.Length))
+                return i;
+            if (write.Length is <= 0 or > WriteBatch.MostBytes)
+            {
+                AddOdd(in write);
+                isEnded = true;
+                continue;
+            }
+
+            Span<WriteRun> runs = batch.Runs;
+            int index = runs.Length - 1;
+            if (index < 0 || runs[index].RouteIndex != write.Route || runs[index].LocalKey != write.LocalKey || runs[index].RemoteKey != write.RemoteKey)
+            {
+                index = Begin(batch, in write);
+                runs = batch.Runs;
+            }
+
+            ref WriteRun run = ref runs[index];
+            FabricStatus status = run.Status;
+            nint source = 0, destination = 0;
+            if (status == FabricStatus.Ok)
+            {
+                if (!run.Source.TryLocate(write.LocalAddress, write.Length, out source))
+                    status = FabricStatus.LocalAccess;
+                else if (!run.Destination.TryLocate(write.RemoteAddress, write.Length, out destination))
+                    status = FabricStatus.RemoteAccess;
+            }
+
+            if (status != FabricStatus.Ok)
+            {
+                AddEnded(run.Route, in write, status, run.Code);
+                isEnded = true;
+                continue;
+            }
+
+            // Safe: both ranges lie inside regions whose keys are looked at again before the batch goes (see LinkRow). A copy engine
+            // takes no range over several pinned ones.
+            if (write.Length >= copyBytes && !run.Source.IsPinned && !run.Destination.IsPinned)
+                batch.AddCopy(source, destination, write.Length);
+            else
+                batch.Add(source, destination, write.Length);
+            run.Route!.Await(in write, number, index);
+        }
+
+        return writes.Length;
+    }
+
+    /// <summary>Looks a route and two regions up, for this write and those like it.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int Begin(WriteBatch batch, in FabricWrite write)
+    {
+        NvlinkRoute? route = FindRoute(write.Route);
+        var run = new WriteRun { Route = route, RouteIndex = write.Route, LocalKey = write.LocalKey, RemoteKey = write.RemoteKey };
+        if (route is not { IsUp: true })
+        {
+            run.Status = FabricStatus.RouteDown;
+            if (route is not null)
+                NoteFailure(route);
+        }
+        else if (!_regions.TryFind(write.LocalKey, out run.Source))
+        {
+            run.Status = FabricStatus.LocalAccess;
+        }
+        else if (!route.Peer.TryFind(write.RemoteKey, out run.Destination, out run.Code))
+        {
+            run.Status = FabricStatus.RemoteAccess;
+        }
+
+        return batch.Begin(in run);
+    }
+
+    /// <summary>An immediate alone, or a length that no write has.</summary>
+    private void AddOdd(in FabricWrite write)
+    {
+        NvlinkRoute? route = FindRoute(write.Route);
+        bool isUp = route is { IsUp: true };
+        if (route is not null && !isUp)
+            NoteFailure(route);
+        AddEnded(route, in write, !isUp ? FabricStatus.RouteDown : write.Length == 0 ? FabricStatus.Ok : FabricStatus.ProviderError, 0);
+    }
+
+    /// <summary>A write that waits for no copy: for its turn at most.</summary>
+    private void AddEnded(NvlinkRoute? route, in FabricWrite write, FabricStatus status, int code)
+    {
+        if (route is null)
+            Report(write.Route, write.Context, FabricStatus.RouteDown);
+        else
+            route.End(in write, status, code);
+    }
+
+    private void PostBatch(WriteBatch batch, ulong number)
+    {
+        Announce(batch, number);
+        Span<WriteRun> runs = batch.Runs;
+        bool isPosted = false, isDropped = false;
+        for (int i = 0; i < runs.Length; i++)
+        {
+            if (runs[i].Status != FabricStatus.Ok || runs[i].Route is not { } route)
+                continue;
+            FabricStatus status = !route.IsUp ? FabricStatus.RouteDown
+                : !_regions.IsKnown(runs[i].LocalKey) ? FabricStatus.LocalAccess
+                : !route.Peer.TryUse(runs[i].RemoteKey, number) ? FabricStatus.RemoteAccess : FabricStatus.Ok;
+            isPosted |= status == FabricStatus.Ok;
+            if (status == FabricStatus.Ok)
+                continue;
+            isDropped = true;
+            runs[i].Status = status;
+            batch.Drop(i);
+            route.EndRun(number, i, status);
+            if (status == FabricStatus.RouteDown)
+                NoteFailure(route);
+        }
+
+        if (isPosted)
+        {
+            batch.Post(_stream, _kernel, _tickets?.Address ?? 0, _segment.DoneAddress, number);
+            _batchPosted = Stopwatch.GetTimestamp();
+        }
+
+        Settle(runs, number, isPosted);
+        batch.Clear();
+        if (isPosted)
+            _batch = number;
+        if (isDropped)
+            AdvanceAll();
     }
 
     /// <summary>Says what the batch may touch, before keys and links are looked at (see <see cref="LinkRow"/>).</summary>
-    private void Announce(ReadOnlySpan<FabricWrite> writes, ulong batch)
+    private void Announce(WriteBatch batch, ulong number)
     {
-        int last = -1;
-        foreach (ref readonly FabricWrite write in writes)
+        foreach (ref WriteRun run in batch.Runs)
         {
-            if (write.Route == last || write.Length <= 0)
-                continue;
-            last = write.Route;
-            if (FindRoute(last) is { Link: not null } route)
-                Volatile.Write(ref route.Link->Posted, batch);
+            if (run.Status == FabricStatus.Ok && run.Route is { Link: not null } route)
+                Volatile.Write(ref route.Link->Posted, number);
         }
 
-        _regions.Announce(batch);
+        _regions.Announce(number);
         Interlocked.MemoryBarrier();
     }
 
-    /// <summary>Keeps what was announced, or takes it back when nothing of the batch is on the stream; then sees what has ended already.</summary>
-    private void Settle(ReadOnlySpan<FabricWrite> writes, bool isPosted)
+    /// <summary>Keeps what was announced where something is on the stream, and takes it back elsewhere.</summary>
+    private void Settle(Span<WriteRun> runs, ulong number, bool isPosted)
     {
-        int last = -1;
         if (!isPosted)
             _regions.Announce(_batch);
-        foreach (ref readonly FabricWrite write in writes)
+        foreach (ref WriteRun run in runs)
         {
-            if (write.Route == last || FindRoute(write.Route) is not { } route)
-                continue;
-            last = write.Route;
-            if (isPosted)
-                route.Posted = _batch;
-            if (route.Link is not null)
+            if (run.Status == FabricStatus.Ok && run.Route is { } route)
+                route.Posted = number;
+        }
+
+        foreach (ref WriteRun run in runs)
+        {
+            if (run.Route is { Link: not null } route)
                 Volatile.Write(ref route.Link->Posted, route.Posted);
-            Advance(route);
         }
     }
 
-    /// <summary>Checks one write and puts it on the stream or the list; true when there is something to copy.</summary>
-    private bool Post(NvlinkRoute? route, bool isUp, in FabricWrite write, DeviceWriteList list, ulong batch)
+    /// <summary>Takes a closing route's writes out of the open batch; they are reported by who closes it.</summary>
+    private void DropRoute(NvlinkRoute route)
     {
-        if (route is null)
+        Span<WriteRun> runs = Open.Runs;
+        for (int i = 0; i < runs.Length; i++)
         {
-            Report(write.Route, write.Context, FabricStatus.RouteDown);
-            return false;
+            if (runs[i].Route != route)
+                continue;
+            Open.Drop(i);
+            // Its number may be another route's soon.
+            (runs[i].Route, runs[i].RouteIndex) = (null, -1);
         }
-
-        nint source = 0, destination = 0;
-        int code = 0;
-        bool isPinned = false;
-        FabricStatus status = isUp ? Locate(route, in write, out source, out destination, out isPinned, out code) : FabricStatus.RouteDown;
-        bool copies = status == FabricStatus.Ok && write.Length != 0;
-        // Safe: Locate found both ranges inside regions that stay until the batch is done (see LinkRow). A copy engine takes no range
-        // over several pinned ones, and host memory is pinned by the page.
-        if (copies && write.Length >= _options.CopyEngineBytes && !isPinned)
-            _stream.Copy(destination, source, write.Length);
-        else if (copies)
-            list.Add(source, destination, write.Length);
-        if (status == FabricStatus.RouteDown)
-            NoteFailure(route);
-        ulong awaited = copies ? batch : 0;
-        if (route.Pending.Count != 0)
-        {
-            ref PendingWrite last = ref route.Pending.Last;
-            if (last.Context == write.Context && last.Batch == awaited && last.Immediate == write.Immediate && last.Status == FabricStatus.Ok && status == FabricStatus.Ok)
-            {
-                last.Count++;
-                return copies;
-            }
-        }
-
-        route.Pending.Add(new PendingWrite { Context = write.Context, Batch = awaited, Immediate = write.Immediate, Status = status, Code = code, Count = 1 });
-        return copies;
     }
 
-    private FabricStatus Locate(NvlinkRoute route, in FabricWrite write, out nint source, out nint destination, out bool isPinned, out int code)
+    private void AdvanceAll()
     {
-        source = destination = 0;
-        isPinned = false;
-        code = 0;
-        if (write.Length is <= 0 or > WriteStages.MostBytes)
-            return write.Length == 0 ? FabricStatus.Ok : FabricStatus.ProviderError;
-        if (!_regions.TryFind(write.LocalKey, write.LocalAddress, write.Length, out source, out bool isSourcePinned))
-            return FabricStatus.LocalAccess;
-        if (!route.Peer.TryFind(write.RemoteKey, write.RemoteAddress, write.Length, out destination, out isPinned, out code))
-            return FabricStatus.RemoteAccess;
-        isPinned |= isSourcePinned;
-        return FabricStatus.Ok;
+        foreach (NvlinkRoute? route in _routes)
+        {
+            if (route is { Pending.Count: not 0 })
+                Advance(route);
+        }
     }
 
     /// <summary>Reports a route's writes whose copies have landed, and hands their immediates over.</summary>
@@ -234,7 +285,6 @@ internal sealed unsafe partial class NvlinkDomain
             ref PendingWrite write = ref route.Pending.First;
             if (write.Batch > done)
                 return;
-            int ended = write.Count;
             if (write.Status == FabricStatus.Ok && write.Immediate != 0)
             {
                 if (!route.IsUp)
@@ -242,18 +292,14 @@ internal sealed unsafe partial class NvlinkDomain
                     write.Status = FabricStatus.RouteDown;
                     NoteFailure(route);
                 }
-                else
+                else if (!route.TryPublish(write.Immediate, write.Count))
                 {
-                    ended = route.Publish(write.Immediate, write.Count);
+                    return;
                 }
             }
 
-            if (ended == 0)
-                return;
-            Report(route.Index, write.Context, write.Status, write.Code, ended);
-            write.Count -= ended;
-            if (write.Count == 0)
-                route.Pending.RemoveFirst();
+            Report(route.Index, write.Context, write.Status, write.Code, write.Count);
+            route.Pending.RemoveFirst();
         }
     }
 

@@ -19,13 +19,22 @@ internal sealed unsafe partial class NvlinkDomain : IFabricDomain
     /// <summary>How long a batch may take until the stream is asked whether it has failed.</summary>
     private static readonly long s_suspectTicks = Stopwatch.Frequency / 1000;
 
+    /// <summary>How long a peer is waited for that is fenced out: its copies take milliseconds. Behind a kernel that waits they may land later, and memory is not used again before: <see cref="Unregister"/> waits for them by itself.</summary>
+    private static readonly TimeSpan s_fenceLimit = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>NICs whose streams were held up when they were disposed: nothing of them is freed.</summary>
+    private static readonly List<NvlinkDomain> s_leaked = [];
+
     private readonly KernelDevice _device;
     private readonly NvlinkOptions _options;
     private readonly OwnSegment _segment;
     private readonly LocalRegions _regions;
     private readonly WakeSocket _socket;
     private readonly DeviceStream _stream;
-    private readonly WriteStages _stages;
+    private readonly DeviceKernel<ExecuteWritesArgs> _kernel;
+
+    /// <summary>With which the kernel tells of its own end; null where the stream does that.</summary>
+    private readonly DeviceBuffer? _tickets;
     private readonly Arrivals _arrivals;
     private readonly Dictionary<SharedMemoryName, NvlinkPeer> _peers = [];
     private readonly Queue<int> _freeRoutes = new();
@@ -46,8 +55,15 @@ internal sealed unsafe partial class NvlinkDomain : IFabricDomain
         {
             opened.Push(_segment = new OwnSegment(device));
             opened.Push(_socket = new WakeSocket(_segment.Name));
-            opened.Push(_stream = device.CreateStream());
-            opened.Push(_stages = new WriteStages(device));
+            opened.Push(_stream = device.CreateUrgentStream());
+            opened.Push(_kernel = device.Load<ExecuteWritesArgs>(ExecuteWrites.Run));
+            for (int i = 0; i < _batches.Length; i++)
+                opened.Push(_batches[i] = new WriteBatch(device));
+            if (device is CudaDevice)
+            {
+                opened.Push(_tickets = device.Allocate(sizeof(uint)));
+                _tickets.Write(new byte[sizeof(uint)]);
+            }
         }
         catch (Exception exception)
         {
@@ -68,9 +84,8 @@ internal sealed unsafe partial class NvlinkDomain : IFabricDomain
             Ordered = false,
             QueueDepth = options.QueueDepth,
             MaxMessageLength = Segment.MessageBytes,
-            MaxWriteLength = WriteStages.MostBytes,
+            MaxWriteLength = WriteBatch.MostBytes,
         };
-        _waiting = new Ring<FabricWrite>(options.QueueDepth);
     }
 
     /// <inheritdoc/>
@@ -119,7 +134,7 @@ internal sealed unsafe partial class NvlinkDomain : IFabricDomain
     {
         if (FindRoute(route) is not { } open)
             return;
-        FlushWaiting(route);
+        DropRoute(open);
         Advance(open);
         EndPending(open, FabricStatus.Flushed, 0);
         _routes[route] = null;
@@ -133,7 +148,7 @@ internal sealed unsafe partial class NvlinkDomain : IFabricDomain
     public void FencePeer(int route)
     {
         if (FindRoute(route) is { } open)
-            _arrivals.Fence(open.Peer.Name);
+            _arrivals.TryFence(open.Peer.Name, s_fenceLimit);
     }
 
     /// <inheritdoc/>
@@ -155,6 +170,12 @@ internal sealed unsafe partial class NvlinkDomain : IFabricDomain
         _ => "its route was closed before it could be announced.",
     };
 
+    /// <summary>For tests that hold it up.</summary>
+    internal DeviceStream Stream => _stream;
+
+    /// <summary>True while a registration's key is good.</summary>
+    internal bool IsRegistered(RegionKeys keys) => _regions.IsKnown(keys.LocalKey);
+
     /// <summary>Ends the NIC: what is posted is reported as <see cref="FabricStatus.NicDown"/>, and nothing goes in or out any more.</summary>
     internal void Fail(int code)
     {
@@ -162,17 +183,16 @@ internal sealed unsafe partial class NvlinkDomain : IFabricDomain
             return;
         _failed = true;
         _segment.State = SegmentState.Failed;
-        TrySynchronize();
         // Whoever waits for this stream's copies waits no longer: they are done, or the device has failed.
-        Volatile.Write(ref _segment.Header->Done, ulong.MaxValue);
+        if (TrySynchronize(s_fenceLimit))
+            Volatile.Write(ref _segment.Header->Done, ulong.MaxValue);
         foreach (NvlinkRoute? route in _routes)
         {
             if (route is not null)
                 EndPending(route, FabricStatus.NicDown, code);
         }
 
-        for (; _waiting.Count != 0; _waiting.RemoveFirst())
-            Report(_waiting.First.Route, _waiting.First.Context, FabricStatus.NicDown, code);
+        Open.Clear();
         _completions.Add(new FabricCompletion { Kind = FabricCompletionKind.DomainFailed, Status = FabricStatus.NicDown, Route = -1, Count = 1, ProviderCode = code });
     }
 
@@ -184,38 +204,58 @@ internal sealed unsafe partial class NvlinkDomain : IFabricDomain
         _disposed = true;
         _segment.State = SegmentState.Closed;
         // Nothing of this NIC is under way any more, then nothing that leads here.
-        TrySynchronize();
+        if (!TrySynchronize(LinkDrain.Deadline))
+        {
+            // What the stream may still touch is given up, as is memory of a worker that does not stop; links stay as they are.
+            lock (s_leaked)
+                s_leaked.Add(this);
+            throw new FabricException($"Copies of the nvlink NIC {Address} were still running after {LinkDrain.Deadline}: its stream is held up, by a kernel that waits for something. Its memory is leaked; do not free what is registered with it.");
+        }
+
         foreach (NvlinkRoute route in _routes.OfType<NvlinkRoute>().Concat(_closing))
             route.Close();
-        try
+        if (!_arrivals.TryFenceAll(LinkDrain.Deadline))
         {
-            _arrivals.FenceAll();
+            lock (s_leaked)
+                s_leaked.Add(this);
+            throw new FabricException($"Copies to the nvlink NIC {Address} were still running after {LinkDrain.Deadline}: a peer's stream is held up, by a kernel that waits for something. Its memory is leaked; do not free what is registered with it.");
         }
-        finally
-        {
-            _regions.Dispose();
-            foreach (NvlinkPeer peer in _peers.Values)
-                peer.Dispose();
-            _arrivals.Dispose();
-            _stages.Dispose();
-            _stream.Dispose();
-            _socket.Dispose();
-            _segment.Dispose();
-        }
+
+        _regions.Dispose();
+        foreach (NvlinkPeer peer in _peers.Values)
+            peer.Dispose();
+        _arrivals.Dispose();
+        foreach (WriteBatch batch in _batches)
+            batch.Dispose();
+        _tickets?.Dispose();
+        _kernel.Dispose();
+        _stream.Dispose();
+        _socket.Dispose();
+        _segment.Dispose();
     }
 
     private NvlinkRoute? FindRoute(int route) => (uint)route < (uint)_routes.Length ? _routes[route] : null;
 
-    private void TrySynchronize()
+    /// <summary>Waits for the stream; false when it has not come to its end in time.</summary>
+    private bool TrySynchronize(TimeSpan limit)
     {
         try
         {
-            _stream.Synchronize();
+            long started = Stopwatch.GetTimestamp();
+            var spin = default(SpinWait);
+            while (!_stream.IsIdle)
+            {
+                if (Stopwatch.GetElapsedTime(started) > limit)
+                    return false;
+                spin.SpinOnce();
+            }
         }
         catch (CudaException)
         {
             // The context is ruined: nothing runs in it any more.
         }
+
+        return true;
     }
 
     /// <summary>Gives links of closed routes back once nothing of them is under way, and forgets peers without routes.</summary>

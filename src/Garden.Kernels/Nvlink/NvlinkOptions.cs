@@ -7,7 +7,7 @@ public sealed record NvlinkOptions
     public int Nics { get; init; } = 1;
 
     /// <summary>How many writes of a NIC may be posted and not yet completed, 16 to 65536.</summary>
-    public int QueueDepth { get; init; } = 4096;
+    public int QueueDepth { get; init; } = 16_384;
 
     /// <summary>
     /// Writes of so many bytes and more are copied by a copy engine, shorter ones by a kernel together with what is posted with them.
@@ -17,6 +17,8 @@ public sealed record NvlinkOptions
 
     internal const int MostCopyEngineBytes = 1 << 20;
 
+    internal const int MostQueueDepth = 65_536;
+
     /// <summary>Treats peers of this process like those of another one, as far as the CPU accelerator can: for tests.</summary>
     internal bool MapsOwnProcess { get; init; }
 
@@ -24,8 +26,8 @@ public sealed record NvlinkOptions
     {
         if (Nics is < 1 or > NetAddress.MaxNics)
             throw new FabricException($"NvlinkOptions.Nics is 1 to {NetAddress.MaxNics}; got {Nics}.");
-        if (QueueDepth is < 16 or > 65_536)
-            throw new FabricException($"NvlinkOptions.QueueDepth is 16 to 65536; got {QueueDepth}.");
+        if (QueueDepth is < 16 or > MostQueueDepth)
+            throw new FabricException($"NvlinkOptions.QueueDepth is 16 to {MostQueueDepth}; got {QueueDepth}.");
         if (CopyEngineBytes is < 1 or > MostCopyEngineBytes)
             throw new FabricException($"NvlinkOptions.CopyEngineBytes is 1 to {MostCopyEngineBytes}; got {CopyEngineBytes}.");
     }

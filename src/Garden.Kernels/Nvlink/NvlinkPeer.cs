@@ -74,34 +74,48 @@ internal sealed unsafe class NvlinkPeer : IDisposable
         return -1;
     }
 
-    /// <summary>Where a range of one of its regions is for this NIC's device. The link's batch has been announced.</summary>
-    public bool TryFind(ulong key, ulong address, long length, out nint destination, out bool isPinned, out int code)
+    /// <summary>Where one of its regions is for this NIC's device. It may be gone by the time a batch is announced: see <see cref="TryUse"/>.</summary>
+    public bool TryFind(ulong key, out DeviceRange range, out int code)
     {
         int index = (int)(key & Segment.IndexMask);
         code = 0;
-        destination = 0;
-        isPinned = false;
+        range = default;
         if (key == 0 || ((index >= _regions.Length || _regions[index].Key != key) && !TryOpen(index, key, out code)) || Volatile.Read(ref RowAt(index)->Key) != key)
             return false;
         ref Region region = ref _regions[index];
         if ((code = region.Refusal) != 0)
             return false;
-        ulong at = address - region.Base;
-        destination = region.Address + (nint)at;
-        isPinned = region.IsPinned;
-        return at <= (ulong)region.Length && (ulong)length <= (ulong)region.Length - at;
+        range = new DeviceRange(region.Address, region.Base, region.Length, region.IsPinned);
+        return true;
     }
 
-    /// <summary>Lets go of what the peer has revoked, and says so. Nothing of it may be under way.</summary>
-    public void LetGo()
+    /// <summary>True when a key that was found is still good for an announced batch, which has the region until it is done.</summary>
+    public bool TryUse(ulong key, ulong batch)
+    {
+        int index = (int)(key & Segment.IndexMask);
+        if (index >= _regions.Length || _regions[index].Key != key || Volatile.Read(ref RowAt(index)->Key) != key)
+            return false;
+        _regions[index].LastBatch = batch;
+        return true;
+    }
+
+    /// <summary>Lets go of what the peer has revoked and no batch behind <paramref name="done"/> copies to, and says so once nothing is left.</summary>
+    public void LetGo(ulong done)
     {
         ulong revocations = Volatile.Read(ref Header->Revocations);
+        bool isLeft = false;
         for (int i = 0; i < _regions.Length; i++)
         {
-            if (_regions[i].Key != 0 && Volatile.Read(ref RowAt(i)->Key) != _regions[i].Key)
+            if (_regions[i].Key == 0 || Volatile.Read(ref RowAt(i)->Key) == _regions[i].Key)
+                continue;
+            if (_regions[i].LastBatch > done)
+                isLeft = true;
+            else
                 Close(i);
         }
 
+        if (isLeft)
+            return;
         _acknowledged = revocations;
         Tell();
     }
@@ -262,6 +276,9 @@ internal sealed unsafe class NvlinkPeer : IDisposable
         public nint Address;
 
         public DeviceBuffer? Mapping;
+
+        /// <summary>The last batch that copies to it.</summary>
+        public ulong LastBatch;
 
         /// <summary>Why it could not be opened, 0 when it was.</summary>
         public int Refusal;

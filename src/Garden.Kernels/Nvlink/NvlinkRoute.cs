@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Garden.Fabric;
 
 namespace Garden.Kernels.Nvlink;
@@ -38,24 +39,51 @@ internal sealed unsafe class NvlinkRoute
     /// <summary>True when the peer has room for an immediate, or is gone.</summary>
     public bool HasRoom => !IsUp || Link->Tail - Volatile.Read(ref Link->Head) < Segment.Immediates;
 
-    /// <summary>Tells the peer of the same immediate so many times, or as often as it has room for, and returns how often that is.</summary>
-    public int Publish(uint immediate, int count)
+    /// <summary>Notes that a write waits for its copy.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Await(in FabricWrite write, ulong batch, int run)
     {
-        ulong tail = Link->Tail;
-        if (tail - _head + (ulong)count > Segment.Immediates)
-            _head = Volatile.Read(ref Link->Head);
-        count = (int)Math.Min((ulong)count, Segment.Immediates - Math.Min(Segment.Immediates, tail - _head));
-        for (int i = 0; i < count; i++)
+        if (Pending.Count != 0)
         {
-            // Safe: masked to the ring's length.
-            Link->Immediate[tail++ % Segment.Immediates] = immediate;
+            ref PendingWrite last = ref Pending.Last;
+            if (last.Context == write.Context && last.Batch == batch && last.Run == run && last.Immediate == write.Immediate)
+            {
+                last.Count++;
+                return;
+            }
         }
 
-        if (count == 0)
-            return 0;
-        Volatile.Write(ref Link->Tail, tail);
+        Pending.Add(new PendingWrite { Context = write.Context, Batch = batch, Run = run, Immediate = write.Immediate, Count = 1 });
+    }
+
+    /// <summary>Notes a write that waits for no copy.</summary>
+    public void End(in FabricWrite write, FabricStatus status, int code) =>
+        Pending.Add(new PendingWrite { Context = write.Context, Immediate = write.Immediate, Status = status, Code = code, Count = 1 });
+
+    /// <summary>Ends the writes of a run that will not be copied.</summary>
+    public void EndRun(ulong batch, int run, FabricStatus status)
+    {
+        for (int i = 0; i < Pending.Count; i++)
+        {
+            ref PendingWrite write = ref Pending[i];
+            if (write.Batch == batch && write.Run == run)
+                (write.Batch, write.Status) = (0, status);
+        }
+    }
+
+    /// <summary>Tells the peer of so many times the same immediate; false when it has no room.</summary>
+    public bool TryPublish(uint immediate, int count)
+    {
+        ulong tail = Link->Tail;
+        if (tail - _head >= Segment.Immediates)
+            _head = Volatile.Read(ref Link->Head);
+        if (tail - _head >= Segment.Immediates)
+            return false;
+        // Safe: masked to the ring's length.
+        Link->Immediate[tail % Segment.Immediates] = immediate | ((ulong)(uint)count << 32);
+        Volatile.Write(ref Link->Tail, tail + 1);
         Peer.WakePending = true;
-        return count;
+        return true;
     }
 
     /// <summary>Gives the peer a message; false when the slot whose turn it is has not come back.</summary>
@@ -88,6 +116,9 @@ internal struct PendingWrite
 
     /// <summary>The batch that has its copy, 0 when there is none.</summary>
     public ulong Batch;
+
+    /// <summary>Index of the run in its batch.</summary>
+    public int Run;
 
     public uint Immediate;
 

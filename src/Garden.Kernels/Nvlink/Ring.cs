@@ -17,8 +17,11 @@ internal sealed class Ring<T>(int capacity)
     /// <summary>The newest entry; there must be one.</summary>
     public ref T Last => ref _items[(_head + Count - 1) & (_items.Length - 1)];
 
+    /// <summary>An entry, counted from the oldest; there must be one.</summary>
+    public ref T this[int index] => ref _items[(_head + index) & (_items.Length - 1)];
+
     /// <summary>The oldest entries that lie in a row.</summary>
-    public ReadOnlySpan<T> Front => _items.AsSpan(_head, Math.Min(Count, _items.Length - _head));
+    private ReadOnlySpan<T> Front => _items.AsSpan(_head, Math.Min(Count, _items.Length - _head));
 
     public void Add(in T item)
     {
@@ -28,10 +31,10 @@ internal sealed class Ring<T>(int capacity)
         Last = item;
     }
 
-    public void RemoveFirst(int count = 1)
+    public void RemoveFirst()
     {
-        _head = (_head + count) & (_items.Length - 1);
-        Count -= count;
+        _head = (_head + 1) & (_items.Length - 1);
+        Count--;
     }
 
     private void Grow()

@@ -14,7 +14,7 @@ namespace Garden.Kernels.Nvlink;
 internal static class Segment
 {
     public const ulong Magic = 0x6B6E696C_766E4447; // "GDnvlink"
-    public const int Version = 1;
+    public const int Version = 2;
     public const int IndexBits = 12;
     public const int Regions = 1 << IndexBits;
     public const ulong IndexMask = Regions - 1;
@@ -129,7 +129,7 @@ internal enum LinkState
 [StructLayout(LayoutKind.Explicit, Size = SizeInBytes)]
 internal unsafe struct LinkRow
 {
-    public const int SizeInBytes = 8192;
+    public const int SizeInBytes = 12_288;
 
     /// <summary>The writer's process id above bit 0 = 1, or 0.</summary>
     [FieldOffset(0)]
@@ -167,11 +167,11 @@ internal unsafe struct LinkRow
     [FieldOffset(144)]
     public int Opened;
 
-    /// <summary>Immediates written.</summary>
+    /// <summary>Slots of immediates written.</summary>
     [FieldOffset(256)]
     public ulong Tail;
 
-    /// <summary>Immediates read.</summary>
+    /// <summary>Slots of immediates read.</summary>
     [FieldOffset(384)]
     public ulong Head;
 
@@ -181,8 +181,9 @@ internal unsafe struct LinkRow
     [FieldOffset(512 + (4 * Segment.Messages))]
     public fixed int MessageLength[Segment.Messages];
 
+    /// <summary>Each with how often it came in its upper half.</summary>
     [FieldOffset(4096)]
-    public fixed uint Immediate[Segment.Immediates];
+    public fixed ulong Immediate[Segment.Immediates];
 
     /// <summary>Where the writer's segment is.</summary>
     public readonly SharedMemoryName Writer => new(WriterProcess, WriterStart, WriterDescriptor, WriterId);

@@ -9,42 +9,38 @@ namespace Garden.Kernels;
 /// </summary>
 public sealed unsafe class DeviceWriteList : IDisposable
 {
-    /// <summary>Longer writes are cut, so that one long write keeps the whole device busy.</summary>
-    public const int PieceBytes = 16 * 1024;
+    /// <summary>Longer writes are cut, so that one among many short ones is not what all wait for.</summary>
+    public const int MostWriteBytes = WriteShape.MostBytes;
 
     private const int Batch = 64;
 
     /// <summary>Groups beyond those that run at once: 16 times as many were the fastest for 256-byte writes on an H100, where one write a set of lanes loses the early load of the next.</summary>
     private const int Waves = 16;
 
-    /// <summary>A list this short is read by the kernel where it is, in host memory: a copy in front would take longer.</summary>
-    private const int DirectCount = 64;
+    /// <summary>Writes of a list that the kernel reads where it is, in host memory: a copy in front would take longer.</summary>
+    private const int DirectCount = 8192;
+
+    /// <summary>The same for a mean length in bytes: the bus carries 24 bytes while the device copies these, whatever their number.</summary>
+    private const int DirectBytes = 2048;
 
     private readonly DeviceKernel<ExecuteWritesArgs> _kernel;
-    private readonly bool _ownsKernel;
     private readonly Dictionary<RegionHandle, (nint Address, long Length)> _regions = [];
     private MappedBuffer _staging;
     private DeviceBuffer _writes;
     private int _capacity;
     private long _bytes;
+    private long _longest;
 
     /// <summary>Loads the kernel and allocates room for so many pieces; the list grows when it is full.</summary>
     /// <exception cref="KernelCompilationException">The kernel could not be compiled.</exception>
     /// <exception cref="CudaException">The memory could not be allocated.</exception>
     public DeviceWriteList(KernelDevice device, int capacity = 4096)
-        : this(device, capacity, null)
-    {
-    }
-
-    /// <summary>A list that executes with a kernel of its user, who disposes it.</summary>
-    internal DeviceWriteList(KernelDevice device, int capacity, DeviceKernel<ExecuteWritesArgs>? kernel)
     {
         ArgumentNullException.ThrowIfNull(device);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
         Device = device;
         _capacity = capacity;
-        _ownsKernel = kernel is null;
-        _kernel = kernel ?? device.Load<ExecuteWritesArgs>(ExecuteWrites.Run);
+        _kernel = device.Load<ExecuteWritesArgs>(ExecuteWrites.Run);
         _staging = device.AllocateMapped((long)capacity * sizeof(DeviceWrite));
         _writes = device.Allocate((long)capacity * sizeof(DeviceWrite));
     }
@@ -74,8 +70,8 @@ public sealed unsafe class DeviceWriteList : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         // Cut at multiples of 16 of the source, so that every piece but the first begins aligned.
-        long piece = PieceBytes - (source & 15);
-        for (long at = 0; at < length; at += piece, piece = PieceBytes)
+        long piece = MostWriteBytes - (source & 15);
+        for (long at = 0; at < length; at += piece, piece = MostWriteBytes)
         {
             piece = Math.Min(piece, length - at);
             if (Count == _capacity)
@@ -85,6 +81,7 @@ public sealed unsafe class DeviceWriteList : IDisposable
         }
 
         _bytes += length;
+        _longest = Math.Max(_longest, Math.Min(length + (source & 15), MostWriteBytes));
     }
 
     /// <summary>Adds what descriptors say. Nothing is added when one is refused.</summary>
@@ -111,7 +108,7 @@ public sealed unsafe class DeviceWriteList : IDisposable
     public void Add<TPlan>(in TPlan plan)
         where TPlan : unmanaged, ITransferPlan<TPlan>
     {
-        (int count, long bytes) = (Count, _bytes);
+        (int count, long bytes, long longest) = (Count, _bytes, _longest);
         Span<WriteDescriptor> descriptors = stackalloc WriteDescriptor[Batch];
         PlanCursor cursor = default;
         try
@@ -121,7 +118,7 @@ public sealed unsafe class DeviceWriteList : IDisposable
         }
         catch
         {
-            (Count, _bytes) = (count, bytes);
+            (Count, _bytes, _longest) = (count, bytes, longest);
             throw;
         }
     }
@@ -130,7 +127,7 @@ public sealed unsafe class DeviceWriteList : IDisposable
     public void Clear()
     {
         Count = 0;
-        _bytes = 0;
+        _bytes = _longest = 0;
     }
 
     /// <summary>Puts the list's execution on a stream. The list must not be changed until the stream has passed it.</summary>
@@ -141,7 +138,7 @@ public sealed unsafe class DeviceWriteList : IDisposable
         ArgumentNullException.ThrowIfNull(stream);
         if (Count == 0)
             return;
-        if (Count <= DirectCount)
+        if (Count <= DirectCount || _bytes / Count >= DirectBytes)
         {
             Launch(stream, lanes, _staging.DeviceAddress);
             return;
@@ -154,8 +151,7 @@ public sealed unsafe class DeviceWriteList : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        if (_ownsKernel)
-            _kernel.Dispose();
+        _kernel.Dispose();
         _staging.Dispose();
         _writes.Dispose();
     }
@@ -165,15 +161,8 @@ public sealed unsafe class DeviceWriteList : IDisposable
 
     private void Launch(DeviceStream stream, int lanes, nint writes)
     {
-        int most = Math.Min(Device.MaxThreadsPerGroup, 256);
-        // A lane moves one vector of 16 bytes at a time and four at best: enough lanes for one each, no more than a warp.
-        lanes = lanes != 0 ? lanes : (int)Math.Clamp(System.Numerics.BitOperations.RoundUpToPowerOf2((uint)((_bytes / Count) + 15) / 16), 4, Device.WarpSize);
-        if (lanes < 1 || lanes > most || !System.Numerics.BitOperations.IsPow2(lanes))
-            throw new ArgumentOutOfRangeException(nameof(lanes), lanes, $"The lanes of a write are a power of two up to {most}.");
-        LaunchShape shape = _kernel.ShapeFor((long)Count * lanes);
-        if (Device is not CpuDevice)
-            shape = shape with { Groups = (int)Math.Min((long)shape.Groups * Waves, (((long)Count * lanes) + shape.GroupThreads - 1) / shape.GroupThreads) };
-        _kernel.Launch(stream, shape, new ExecuteWritesArgs { Writes = (ulong)writes, Count = Count, Lanes = lanes });
+        var shape = WriteShape.For(_kernel, Count, _bytes, _longest, lanes, Waves);
+        _kernel.Launch(stream, shape.Launch, new ExecuteWritesArgs { Writes = (ulong)writes, Count = Count, Pieces = shape.Pieces, PieceBytes = shape.PieceBytes, Lanes = shape.Lanes });
     }
 
     private nint Resolve(RegionHandle region, long offset, long length, string side)

@@ -4,14 +4,34 @@ using ILGPU;
 namespace Garden.Kernels;
 
 /// <summary>
-/// The kernel that executes a list of writes of any length and alignment. Neighbouring threads share a write; the next one is
-/// loaded while the current one is copied. Bytes move 16 at a time where source and destination are equally far from a multiple
-/// of 16, else 8, 4 or 1 at a time; what is left at both ends moves byte by byte.
+/// The kernel that executes a list of writes of any length and alignment. Long writes are shared out in pieces; neighbouring threads
+/// share a piece, and the next one's write is loaded while the current one is copied. Bytes move 16 at a time where source and
+/// destination are equally far from a multiple of 16, else 8, 4 or 1 at a time; what is left at both ends moves byte by byte.
 /// </summary>
-public static class ExecuteWrites
+public static unsafe class ExecuteWrites
 {
     /// <summary>The kernel. Its grid may have any shape; a group has whole sets of lanes.</summary>
-    public static unsafe void Run(ExecuteWritesArgs arguments)
+    public static void Run(ExecuteWritesArgs arguments)
+    {
+        CopyAll(arguments);
+        if (arguments.Tickets == 0)
+            return;
+        // All of the group's stores, by its barrier, before the one thread's fence and ticket; who has the last ticket has seen
+        // everybody's, and its release hands all of it on.
+        Group.Barrier();
+        if (Group.IdxX != 0)
+            return;
+        DeviceFlag.FenceSystem();
+        if (DeviceFlag.AddAcquireReleaseGpu(arguments.Tickets, 1) != (uint)Grid.DimX - 1)
+            return;
+        // Safe: the count is 4 bytes of device memory that nobody else touches until the flag is seen.
+        *(uint*)arguments.Tickets = 0;
+        DeviceFlag.FenceSystem();
+        DeviceFlag.StoreReleaseSystem8(arguments.Flag, arguments.Value);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CopyAll(ExecuteWritesArgs arguments)
     {
         int lanes = arguments.Lanes;
         int sets = Group.DimX / lanes;
@@ -19,22 +39,44 @@ public static class ExecuteWrites
         uint lane = (uint)(Group.IdxX - (set * lanes));
         int step = Grid.DimX * sets;
         int i = (Grid.IdxX * sets) + set;
-        if (set >= sets || i >= arguments.Count)
+        int items = arguments.Count * arguments.Pieces;
+        if (set >= sets || i >= items)
             return;
-        // Safe: the list has Count entries, and i is below that here and below.
-        var writes = (DeviceWrite*)arguments.Writes;
-        DeviceWrite write = writes[i];
+        DeviceWrite write = Load(arguments, i);
         while (true)
         {
+            int piece = i - (WriteOf(arguments, i) * arguments.Pieces);
             i += step;
             DeviceWrite next = write;
-            if (i < arguments.Count)
-                next = writes[i];
-            Copy(write.Source, write.Destination, (uint)write.Length, lane, (uint)lanes);
-            if (i >= arguments.Count)
+            if (i < items)
+                next = Load(arguments, i);
+            CopyPiece(write, piece, arguments.PieceBytes, lane, (uint)lanes);
+            if (i >= items)
                 return;
             write = next;
         }
+    }
+
+    // Safe: the list has Count entries, and an item is below Count times Pieces.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static DeviceWrite Load(ExecuteWritesArgs arguments, int item) =>
+        arguments.Writes == 0 ? arguments.Only : ((DeviceWrite*)arguments.Writes)[WriteOf(arguments, item)];
+
+    // Lists of short writes have one piece each, and no time for a division.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int WriteOf(ExecuteWritesArgs arguments, int item) => arguments.Pieces == 1 ? item : item / arguments.Pieces;
+
+    /// <summary>Pieces but the first begin at multiples of 16 of the source.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CopyPiece(DeviceWrite write, int piece, int pieceBytes, uint lane, uint lanes)
+    {
+        long misaligned = (long)(write.Source & 15);
+        long from = piece == 0 ? 0 : ((long)piece * pieceBytes) - misaligned;
+        long to = ((piece + 1L) * pieceBytes) - misaligned;
+        if (to > write.Length)
+            to = write.Length;
+        if (from < to)
+            Copy(write.Source + (ulong)from, write.Destination + (ulong)from, (uint)(to - from), lane, lanes);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

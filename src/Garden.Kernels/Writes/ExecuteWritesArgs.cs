@@ -6,12 +6,30 @@ namespace Garden.Kernels;
 [StructLayout(LayoutKind.Sequential)]
 public struct ExecuteWritesArgs
 {
-    /// <summary>Address of the <see cref="DeviceWrite"/>s.</summary>
+    /// <summary>Address of the <see cref="DeviceWrite"/>s, 0 when <see cref="Only"/> is all there is.</summary>
     public ulong Writes;
 
-    /// <summary>How many there are.</summary>
+    /// <summary>Address of a count in device memory that is 0, and is so again afterwards; 0 when no flag is stored.</summary>
+    public ulong Tickets;
+
+    /// <summary>Address of 8 bytes that are stored when every write has landed.</summary>
+    public ulong Flag;
+
+    /// <summary>What is stored there.</summary>
+    public ulong Value;
+
+    /// <summary>The write of a list of one: it comes with the launch, and nothing has to be loaded.</summary>
+    public DeviceWrite Only;
+
+    /// <summary>How many writes there are.</summary>
     public int Count;
 
-    /// <summary>Threads that share one write.</summary>
+    /// <summary>Pieces of the longest write; shorter ones have fewer.</summary>
+    public int Pieces;
+
+    /// <summary>Length of a piece in bytes, a multiple of 16.</summary>
+    public int PieceBytes;
+
+    /// <summary>Threads that share a piece.</summary>
     public int Lanes;
 }

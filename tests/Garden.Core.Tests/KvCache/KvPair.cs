@@ -85,6 +85,14 @@ internal sealed class KvPair : IAsyncDisposable
             .Build();
     }
 
+    /// <summary>The tail of a request.</summary>
+    public static byte[] Tail(int id, int length)
+    {
+        byte[] tail = new byte[length];
+        new Random(id + 1).NextBytes(tail);
+        return tail;
+    }
+
     public KvRequest Request(int tokens, int tailBytes = TailBytes, int id = 0, int firstToken = 0) => new()
     {
         Pages = DestinationPages.TryLease((firstToken + tokens + SmallPages.TokensPerPage - 1) / SmallPages.TokensPerPage)!,
@@ -166,13 +174,6 @@ internal sealed class KvPair : IAsyncDisposable
     }
 
     private static int Id(KvPrefillJob<SmallPages.Transfer> job) => BitConverter.ToInt32(job.Payload.Span);
-
-    private static byte[] Tail(int id, int length)
-    {
-        byte[] tail = new byte[length];
-        new Random(id + 1).NextBytes(tail);
-        return tail;
-    }
 
     private static void Pattern(Span<byte> page, int id, int layer, int position) =>
         new Random((((id * 31) + layer) * 1009) + position).NextBytes(page);

@@ -14,6 +14,12 @@ internal static unsafe partial class LibCuda
     [LibraryImport(Library)]
     public static partial CUresult cuStreamCreate(out nint stream, uint flags);
 
+    [LibraryImport(Library)]
+    public static partial CUresult cuStreamCreateWithPriority(out nint stream, uint flags, int priority);
+
+    [LibraryImport(Library)]
+    public static partial CUresult cuCtxGetStreamPriorityRange(out int least, out int greatest);
+
     [LibraryImport(Library, EntryPoint = "cuStreamDestroy_v2")]
     public static partial CUresult cuStreamDestroy(nint stream);
 
