@@ -145,6 +145,9 @@ public sealed class MemoryRegion : IAsyncDisposable
         _unregistered = true;
         if (TryBeginRevocation())
             Revoke();
+        else if (Volatile.Read(ref _revocation) is { } running)
+            // One that took longer than its caller waited is still at work with NICs that are disposed next.
+            Task.WaitAny([running], _engine.Options.DrainDeadline);
     }
 
     /// <summary>Drains and revokes, or goes on with a revocation that did not end in time or failed.</summary>

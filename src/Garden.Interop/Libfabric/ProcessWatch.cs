@@ -8,6 +8,9 @@ internal static class ProcessWatch
     public const int IntervalMilliseconds = 100;
     private const string Prefix = "fi_shm://";
 
+    /// <summary>ESRCH: it ended between the open and the read.</summary>
+    private const int NoSuchProcess = 3;
+
     /// <summary>The process of an address where it is another one and can be seen from here (not across PID namespaces), else 0.</summary>
     public static int OwnerOf(string address)
     {
@@ -42,12 +45,13 @@ internal static class ProcessWatch
             int name = stat.LastIndexOf(')');
             return name < 0 || name + 2 >= stat.Length || stat[name + 2] is not ('Z' or 'X');
         }
-        catch (IOException)
+        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException or IOException { HResult: NoSuchProcess })
         {
             return false;
         }
-        catch (UnauthorizedAccessException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
+            // It cannot be seen, for want of descriptors for one: that proves no end.
             return true;
         }
     }

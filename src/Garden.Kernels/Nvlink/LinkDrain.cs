@@ -13,7 +13,7 @@ internal static unsafe class LinkDrain
     public static void Await(LinkRow* link)
     {
         SharedMemoryName writer = link->Writer;
-        if (!TryAwait(link, Deadline))
+        if (!IsDoneWithin(link, Deadline))
             throw new FabricException($"Copies of the nvlink NIC {writer} were still running after {Deadline}: its stream is held up, by a kernel that waits for something. The memory must not be used again.");
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 using Garden.Fabric;
 using Garden.Kernels.Native;
 
@@ -221,17 +222,21 @@ internal sealed unsafe partial class NvlinkDomain : IFabricDomain
             throw new FabricException($"Copies to the nvlink NIC {Address} were still running after {LinkDrain.Deadline}: a peer's stream is held up, by a kernel that waits for something. Its memory is leaked; do not free what is registered with it.");
         }
 
-        _regions.Dispose();
-        foreach (NvlinkPeer peer in _peers.Values)
-            peer.Dispose();
-        _arrivals.Dispose();
-        foreach (WriteBatch batch in _batches)
-            batch.Dispose();
-        _tickets?.Dispose();
-        _kernel.Dispose();
-        _stream.Dispose();
-        _socket.Dispose();
-        _segment.Dispose();
+        // Each by itself: what one cannot give back, in a context that is ruined say, must not keep the others.
+        ExceptionDispatchInfo? failure = null;
+        foreach (IDisposable? part in (IDisposable?[])[_regions, .. _peers.Values, _arrivals, .. _batches, _tickets, _kernel, _stream, _socket, _segment])
+        {
+            try
+            {
+                part?.Dispose();
+            }
+            catch (Exception exception)
+            {
+                failure ??= ExceptionDispatchInfo.Capture(exception);
+            }
+        }
+
+        failure?.Throw();
     }
 
     private NvlinkRoute? FindRoute(int route) => (uint)route < (uint)_routes.Length ? _routes[route] : null;

@@ -20,12 +20,17 @@ public sealed class HostPinsTests
     }
 
     /// <summary>The neighbour's memory may be freed and its addresses given to other pages, which are not those that were pinned.</summary>
-    [Fact]
-    public void ANeighbourOnTheSamePageDoesNotKeepARangePinned()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void ANeighbourOnTheSamePageDoesNotKeepARangePinned(bool comesFirst)
     {
         var driver = new PinningDriver();
         var pins = new HostPins(driver);
-        List<HostPin> small = pins.Hold((100 * Page) + 64, 64), large = pins.Hold((10 * Page) + 100, 90 * Page);
+        List<HostPin> small = comesFirst ? pins.Hold((100 * Page) + 64, 64) : [];
+        List<HostPin> large = pins.Hold((10 * Page) + 100, 90 * Page);
+        if (!comesFirst)
+            small = pins.Hold((100 * Page) + 64, 64);
         Assert.Equal(91, driver.Pinned.Count);
         pins.Release(large);
         Assert.Equal(100 * Page, Assert.Single(driver.Pinned).Key);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Garden.Testing;
 
 namespace Garden.Kernels.Tests.Device;
 

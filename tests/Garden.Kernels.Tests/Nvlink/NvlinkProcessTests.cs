@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Garden.Kernels.Nvlink;
-using Garden.Kernels.Tests.Device;
 using Garden.Testing;
 
 namespace Garden.Kernels.Tests.Nvlink;

@@ -1,13 +1,14 @@
 using System.Runtime.InteropServices;
 
-namespace Garden.Kernels.Tests.Device;
+namespace Garden.Testing;
 
 /// <summary>As long as it lives this process gets no further descriptor (<c>ulimit -n</c>); those it has stay.</summary>
-internal sealed partial class DescriptorLimit : IDisposable
+public sealed partial class DescriptorLimit : IDisposable
 {
     private const int NumberOfFiles = 7;
     private readonly Limit _before;
 
+    /// <summary>Takes effect at once. What the test needs must be loaded by then: assemblies take descriptors too.</summary>
     public DescriptorLimit()
     {
         Assert.Equal(0, getrlimit(NumberOfFiles, out _before));
@@ -19,6 +20,7 @@ internal sealed partial class DescriptorLimit : IDisposable
         Assert.Equal(0, setrlimit(NumberOfFiles, in none));
     }
 
+    /// <inheritdoc/>
     public void Dispose() => _ = setrlimit(NumberOfFiles, in _before);
 
     [LibraryImport("libc")]
