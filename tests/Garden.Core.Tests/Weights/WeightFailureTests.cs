@@ -156,7 +156,12 @@ public sealed class WeightFailureTests
             await fleet.UpdateAsync(3);
             foreach (FleetReceiver receiver in fleet.Receivers)
                 receiver.Verify(receiver.Receiver.Swap());
+            // What was fenced cannot be counted any more: no slot stays in quarantine.
+            Assert.All(fleet.Receivers.Select(static receiver => receiver.Engine), NoneQuarantined);
+            Assert.All(fleet.Trainers.Select(static trainer => trainer.Engine), NoneQuarantined);
         }
+
+        static void NoneQuarantined(TransferEngine engine) => Assert.Equal(0, engine.GetStatistics().CountersQuarantined);
     }
 
     [Fact]
