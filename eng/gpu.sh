@@ -3,7 +3,7 @@
 #   eng/gpu.sh pack               publish and pack into artifacts/gpu/garden-gpu.tar.xz; unpack it anywhere and call run.sh
 #   eng/gpu.sh local [ARG...]     the same, then run it here
 #   eng/gpu.sh HOST [ARG...]      the same, then copy it to HOST with ssh and run it there
-# ARGs go to `garden-perf gpu` (--only copies|writes|watcher|nvlink, --mib N, --device K, --tune).
+# ARGs go to `garden-perf gpu` (--only copies|writes|watcher|nvlink|weights, --mib N, --device K, --tune).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

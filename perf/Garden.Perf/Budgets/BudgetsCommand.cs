@@ -38,6 +38,7 @@ internal static class BudgetsCommand
         using var engine = new EngineOperations(pair);
         using var messages = new MessageOperations(pair);
         using var cache = new KvOperations();
-        return BudgetCheck.Run(budgets, [.. cache.All, .. engine.All, .. messages.All], report);
+        using var weights = new WeightOperations();
+        return BudgetCheck.Run(budgets, [.. cache.All, .. weights.All, .. engine.All, .. messages.All], report);
     }
 }

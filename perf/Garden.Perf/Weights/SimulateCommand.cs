@@ -21,15 +21,22 @@ internal static class SimulateCommand
             Description = "How many times slower one rank copies from host memory; 1 for none.",
             DefaultValueFactory = static _ => SimulateCosts.Straggler,
         };
-        var command = new Command("simulate", "Weight updates of Kimi-K2 in virtual time: TransferEngine's published policy, Garden's, and what each change brings.") { sensitivity, straggler };
+        var row = new Option<int?>("--row") { Description = "Only this row of the other sizes, from 0." };
+        var command = new Command("simulate", "Weight updates of Kimi-K2 in virtual time: TransferEngine's published policy, Garden's, and what each change brings.") { sensitivity, row, straggler };
         command.SetAction(parse =>
         {
             long start = Stopwatch.GetTimestamp();
             var report = new Report(parse.GetValue(json));
             if (parse.GetValue(sensitivity) is { } what)
-                RunSensitivity(report, parse.GetValue(straggler), what == "nic" ? s_speeds : s_ranks);
+            {
+                (int, int, double)[] cases = what == "nic" ? s_speeds : s_ranks;
+                RunSensitivity(report, parse.GetValue(straggler), parse.GetValue(row) is { } only ? [cases[Math.Clamp(only, 0, cases.Length - 1)]] : cases);
+            }
             else
+            {
                 RunPolicies(report, parse.GetValue(straggler));
+            }
+
             report.Row("weights_simulate_took", ("seconds", Stopwatch.GetElapsedTime(start).TotalSeconds));
             return 0;
         });
@@ -48,9 +55,10 @@ internal static class SimulateCommand
             (published with { Name = "and stages overlap", Barrier = false, Overlap = true }, straggler),
             (garden with { Name = "and planned senders", Order = false }, straggler),
             (garden, straggler),
+            (garden with { Name = "and quantise before full_tensor", QuantiseFirst = true }, straggler),
             (garden with { Name = "without full_tensor", Gather = false }, straggler),
-            (published with { Name = "published, gathers share the NICs", SharedNic = true }, straggler),
-            (garden with { Name = "Garden, gathers share the NICs", SharedNic = true }, straggler),
+            (published with { Name = "published, gathers beside the NICs", SharedNic = false }, straggler),
+            (garden with { Name = "Garden, gathers beside the NICs", SharedNic = false }, straggler),
         ];
         SimulateResult[] results = Run(mesh, runs);
         for (int i = 0; i < runs.Length; i++)
@@ -81,10 +89,10 @@ internal static class SimulateCommand
         foreach ((int groups, int receivers, double gigabits) in cases)
         {
             var mesh = new SimulateMesh(groups, receivers, SimulateCosts.Nic with { BytesPerSecond = SimulateCosts.Nic.BytesPerSecond * gigabits / 400 });
-            SimulateResult[] results = Run(mesh, [(published, straggler), (garden, straggler), (garden with { SharedNic = true }, straggler), (garden with { Gather = false }, straggler)]);
+            SimulateResult[] results = Run(mesh, [(published, straggler), (garden, straggler), (garden with { QuantiseFirst = true }, straggler), (garden with { Gather = false }, straggler)]);
             report.Line(
                 "weights_simulate_sensitivity", ("trainers", groups * SimulateCosts.Shards * SimulateCosts.Gpus), ("receivers", receivers), ("gbit_s", gigabits),
-                ("published_s", results[0].Seconds), ("garden_s", results[1].Seconds), ("shared_nic_s", results[2].Seconds), ("without_full_tensor_s", results[3].Seconds),
+                ("published_s", results[0].Seconds), ("garden_s", results[1].Seconds), ("quantise_first_s", results[2].Seconds), ("without_full_tensor_s", results[3].Seconds),
                 ("nic_bound_s", results[3].BoundSeconds));
         }
     }

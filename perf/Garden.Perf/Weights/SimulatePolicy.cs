@@ -8,7 +8,9 @@ namespace Garden.Perf.Weights;
 /// <param name="Order">Receivers and tasks in the planner's order; otherwise by number.</param>
 /// <param name="Gather">Ranks gather whole tensors (full_tensor) before they send; otherwise each sends the block rows it holds a part of.</param>
 /// <param name="SharedNic">Experts are gathered over the same NICs as the writes, byte by byte; otherwise a gather takes what was published, NIC or not.</param>
-internal sealed record SimulatePolicy(string Name, bool Barrier, bool Overlap, bool Balance, bool Order, bool Gather, bool SharedNic = false)
+/// <param name="QuantiseFirst">Ranks convert their shards, which are whole rows of blocks, and gather FP8; otherwise they gather BF16 and each converts all of it.</param>
+internal sealed record SimulatePolicy(
+    string Name, bool Barrier, bool Overlap, bool Balance, bool Order, bool Gather, bool SharedNic = true, bool QuantiseFirst = false)
 {
     /// <summary>As TransferEngine does it, as far as is published.</summary>
     public static SimulatePolicy Published { get; } = new("published policy", Barrier: true, Overlap: false, Balance: false, Order: false, Gather: true);

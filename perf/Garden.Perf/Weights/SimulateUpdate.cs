@@ -20,7 +20,9 @@ internal sealed record SimulateResult(
 /// </summary>
 internal sealed class SimulateUpdate : ISimulationHandler
 {
-    private const int Stages = 5, Gather = 1, Submit = 4;
+    private const int Stages = 5, HostToDevice = 0, Gather = 1, Fuse = 2, Quantise = 3, Submit = 4;
+    private static readonly int[] s_gatherFirst = [HostToDevice, Gather, Fuse, Quantise, Submit];
+    private static readonly int[] s_quantiseFirst = [HostToDevice, Quantise, Gather, Fuse, Submit];
 
     // An argument is a kind, a rank or a mesh group, and a stage or a unit.
     private const int StageDone = 0, GatherDone = 1, Arrived = 2, BarrierDone = 3, GatherPart = 4;
@@ -35,18 +37,26 @@ internal sealed class SimulateUpdate : ISimulationHandler
     private readonly Dictionary<long, List<int>> _gathers = [];
     private readonly Dictionary<long, int> _gatherParts = [];
     private readonly double _straggler;
+
+    /// <summary>The stages in the order in which a unit goes through them.</summary>
+    private readonly int[] _order;
+
     private bool _pastBarrier;
     private int _atBarrier;
+    private readonly int _firstExperts;
     private long _left;
+    private long _lastGather;
     private long _end;
 
     public SimulateUpdate(SimulateWorkload workload, SimulatePolicy policy, SimulatedNicOptions nic, int receivers, double straggler)
     {
         (_workload, _policy, _straggler) = (workload, policy, straggler);
+        _order = policy.QuantiseFirst ? s_quantiseFirst : s_gatherFirst;
         _network = new SimulatedNetwork(_clock);
         _senders = [.. workload.Sends.Select(_ => _network.AddNic(nic))];
         _receivers = [.. Enumerable.Range(0, receivers).Select(_ => _network.AddNic(nic))];
         _ranks = [.. workload.Sends.Select(sends => new Rank([.. sends.Select(unit => unit.Length)]))];
+        _firstExperts = Array.FindIndex(workload.Units, static unit => unit.IsExperts);
         _left = workload.Sends.Sum(sends => sends.Sum(unit => (long)unit.Length));
         _pastBarrier = !policy.Barrier;
     }
@@ -61,7 +71,7 @@ internal sealed class SimulateUpdate : ISimulationHandler
 
         if (_left != 0)
             throw new InvalidOperationException($"The simulation ended with {_left} writes not arrived.");
-        double seconds = ((double)_end / SimulationClock.PerSecond) + SimulateCosts.BarrierSeconds;
+        double seconds = Math.Max((double)_end / SimulationClock.PerSecond, ((double)_lastGather / SimulationClock.PerSecond) + SimulateCosts.BarrierSeconds);
         Rank first = _ranks[0];
         return new SimulateResult(
             seconds, first.StageSeconds, seconds - first.BusySeconds, first.GatherWait,
@@ -100,12 +110,12 @@ internal sealed class SimulateUpdate : ISimulationHandler
     private void Advance(int index)
     {
         Rank rank = _ranks[index];
-        for (int stage = 0; stage < Stages; stage++)
+        for (int place = 0; place < Stages; place++)
         {
-            int unit = rank.Done[stage];
+            int stage = _order[place], unit = rank.Done[stage];
             if (rank.Busy[stage] || unit == _workload.Units.Length)
                 continue;
-            bool ready = stage != 0 ? rank.Done[stage - 1] > unit : (_policy.Overlap || rank.Done[Submit] == unit) && (_pastBarrier || !_workload.Units[unit].IsExperts);
+            bool ready = place != 0 ? rank.Done[_order[place - 1]] > unit : (_policy.Overlap || rank.Done[Submit] == unit) && (!_workload.Units[unit].IsExperts || MayBeginExperts(rank));
             if (!ready || (stage == Gather && !Reserve(rank, unit)))
                 continue;
             rank.Busy[stage] = true;
@@ -157,7 +167,7 @@ internal sealed class SimulateUpdate : ISimulationHandler
             foreach (int to in members)
             {
                 if (from != to)
-                    _network.Send(_senders[from], _senders[to], (long)_workload.Units[unit].Bytes / members.Count, this, ((long)GatherPart << 56) | key);
+                    _network.Send(_senders[from], _senders[to], (long)_workload.Units[unit].GatheredBytes / members.Count, this, ((long)GatherPart << 56) | key);
             }
         }
     }
@@ -172,7 +182,7 @@ internal sealed class SimulateUpdate : ISimulationHandler
 
     private void Start(int index, int stage, int unit)
     {
-        double slower = stage == 0 && index == SimulateCosts.StragglerRank ? _straggler : 1;
+        double slower = stage == HostToDevice && index == SimulateCosts.StragglerRank ? _straggler : 1;
         _ranks[index].Begin(stage, _clock.Now);
         _clock.Schedule(_clock.Now + TimeOf(_workload.Units[unit].Stages[stage] * slower), this, Argument(StageDone, index, stage));
     }
@@ -188,9 +198,10 @@ internal sealed class SimulateUpdate : ISimulationHandler
                 _network.Send(_senders[index], _receivers[receiver], bytes, this, Argument(Arrived, index, unit));
             if (rank.LeftOf[unit] == 0)
                 rank.Held -= _workload.Units[unit].Bytes;
-            ReachBarrier(rank);
         }
 
+        if (stage == Gather)
+            ReachBarrier(rank);
         Advance(index);
     }
 
@@ -202,24 +213,26 @@ internal sealed class SimulateUpdate : ISimulationHandler
         if (--rank.LeftOf[unit] != 0)
             return;
         rank.Held -= _workload.Units[unit].Bytes;
-        ReachBarrier(rank);
         Advance(index);
     }
 
-    /// <summary>A rank is at the barrier when it has submitted the first group and all of it has arrived.</summary>
+    /// <summary>A rank goes to the barrier behind a group's last gather, while its writes go on; the second one is at the end.</summary>
     private void ReachBarrier(Rank rank)
     {
-        if (_pastBarrier || rank.IsAtBarrier)
+        if (rank.Done[Gather] == _workload.Units.Length)
+            _lastGather = _clock.Now;
+        if (_pastBarrier || rank.Done[Gather] != _firstExperts)
             return;
-        for (int unit = 0; unit < _workload.Units.Length && !_workload.Units[unit].IsExperts; unit++)
-        {
-            if (rank.Done[Submit] <= unit || rank.LeftOf[unit] != 0)
-                return;
-        }
-
-        rank.IsAtBarrier = true;
         if (++_atBarrier == _ranks.Length)
             _clock.Schedule(_clock.Now + TimeOf(SimulateCosts.BarrierSeconds), this, Argument(BarrierDone, 0, 0));
+    }
+
+    /// <summary>All ranks have gathered the first group, and what this one has written of it has arrived.</summary>
+    private bool MayBeginExperts(Rank rank)
+    {
+        if (!_policy.Barrier)
+            return true;
+        return _pastBarrier && rank.Done[Submit] >= _firstExperts && Array.TrueForAll(rank.LeftOf[.._firstExperts], static left => left == 0);
     }
 
     private static long TimeOf(double seconds) => (long)(seconds * SimulationClock.PerSecond);
@@ -252,8 +265,6 @@ internal sealed class SimulateUpdate : ISimulationHandler
         public double GatherWait { get; set; }
 
         public long ArrivedAt { get; set; }
-
-        public bool IsAtBarrier { get; set; }
 
         public void Begin(int stage, long now)
         {

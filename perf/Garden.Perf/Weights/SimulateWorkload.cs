@@ -12,8 +12,9 @@ internal readonly record struct SimulateStages(double HostToDevice, double Gathe
 /// <param name="IsExperts">Whether these are a layer's experts.</param>
 /// <param name="Wave">The layer.</param>
 /// <param name="Bytes">BF16 bytes that a rank has when they are gathered.</param>
+/// <param name="GatheredBytes">The same as they are gathered: fewer where they have been converted before.</param>
 /// <param name="Stages">What they cost a rank.</param>
-internal sealed record SimulateUnit(bool IsExperts, int Wave, double Bytes, SimulateStages Stages);
+internal sealed record SimulateUnit(bool IsExperts, int Wave, double Bytes, double GatheredBytes, SimulateStages Stages);
 
 /// <summary>An update as units in order, and who sends what of them to whom.</summary>
 internal sealed class SimulateWorkload
@@ -69,12 +70,15 @@ internal sealed class SimulateWorkload
             bool experts = unit >= _waves;
             // Without gathering a rank fuses and converts what it sends only: its part of what its mesh group, or all ranks, hold once.
             double share = policy.Gather ? 1 : experts ? 1.0 / SimulateCosts.Shards : 1.0 / _schedule.Trainer.Ranks;
+            // Converting first, a rank converts its shard, and what is converted is gathered in half the bytes (and a scale for 16384 elements).
+            double quantised = policy.QuantiseFirst ? experts ? 1.0 / SimulateCosts.Shards : 1.0 / SimulateCosts.Gpus : share;
+            double gathered = own.Bytes[unit] - (policy.QuantiseFirst ? own.Converted[unit] * (0.5 - (2.0 / (Float8Blocks.Size * Float8Blocks.Size))) : 0);
             _unitOf[unit] = i;
-            units[i] = new SimulateUnit(experts, unit % _waves, own.Bytes[unit], new SimulateStages(
+            units[i] = new SimulateUnit(experts, unit % _waves, own.Bytes[unit], gathered, new SimulateStages(
                 SimulateCosts.HostToDeviceSeconds * own.Local[unit] / published.Local.Sum(),
-                policy.Gather ? SimulateCosts.GatherSeconds * own.Gather[unit] / published.Gather.Sum() : 0,
+                policy.Gather ? SimulateCosts.GatherSeconds * own.Gather[unit] / published.Gather.Sum() * gathered / own.Bytes[unit] : 0,
                 SimulateCosts.FuseSeconds * share * own.Fused[unit] / published.Fused.Sum(),
-                SimulateCosts.QuantiseSeconds * share * own.Converted[unit] / published.Converted.Sum(),
+                SimulateCosts.QuantiseSeconds * quantised * own.Converted[unit] / published.Converted.Sum(),
                 SimulateCosts.SubmitSeconds * own.Bytes[unit] / published.Bytes.Sum()));
         }
 

@@ -26,7 +26,7 @@ public sealed class Float8BlockKernel : IDisposable
     /// <summary>What a thread of the kernel needs.</summary>
     public KernelResources Resources => _kernel.Resources;
 
-    /// <summary>Converts a matrix.</summary>
+    /// <summary>Converts matrices of one shape that lie one behind the other, such as the experts of a layer; many small ones are faster together.</summary>
     /// <param name="stream">Where to put the conversion.</param>
     /// <param name="source">Has the bfloat16 elements, row-major without gaps.</param>
     /// <param name="sourceOffset">Byte offset of the first one, a multiple of 2; of 16 for the fast path, and columns of 8.</param>
@@ -36,10 +36,11 @@ public sealed class Float8BlockKernel : IDisposable
     /// <param name="destinationOffset">Byte offset of the first one.</param>
     /// <param name="scales">Takes ⌈rows / 128⌉ × ⌈columns / 128⌉ scales of 4 bytes.</param>
     /// <param name="scalesOffset">Byte offset of the first one, a multiple of 4.</param>
+    /// <param name="matrices">Number of matrices.</param>
     /// <exception cref="ArgumentOutOfRangeException">A range lies outside its buffer, or an offset or a size is not as it must be.</exception>
     /// <exception cref="ArgumentException">A buffer is on another device.</exception>
     public void Convert(
-        DeviceStream stream, DeviceBuffer source, long sourceOffset, long rows, long columns, DeviceBuffer destination, long destinationOffset, DeviceBuffer scales, long scalesOffset)
+        DeviceStream stream, DeviceBuffer source, long sourceOffset, long rows, long columns, DeviceBuffer destination, long destinationOffset, DeviceBuffer scales, long scalesOffset, int matrices = 1)
     {
         ArgumentNullException.ThrowIfNull(stream);
         ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
@@ -48,29 +49,33 @@ public sealed class Float8BlockKernel : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(columns, int.MaxValue);
         ArgumentOutOfRangeException.ThrowIfNotEqual(sourceOffset % sizeof(ushort), 0);
         ArgumentOutOfRangeException.ThrowIfNotEqual(scalesOffset % sizeof(float), 0);
-        Require(source, sourceOffset, checked(rows * columns * sizeof(ushort)), nameof(source));
-        Require(destination, destinationOffset, rows * columns, nameof(destination));
-        Require(scales, scalesOffset, Float8Blocks.ScalesOf(rows, columns) * sizeof(float), nameof(scales));
-        Launch(stream, source.Address + (nint)sourceOffset, (int)rows, (int)columns, destination.Address + (nint)destinationOffset, scales.Address + (nint)scalesOffset);
+        ArgumentOutOfRangeException.ThrowIfLessThan(matrices, 1);
+        long elements = checked(rows * columns * matrices);
+        Require(source, sourceOffset, checked(elements * sizeof(ushort)), nameof(source));
+        Require(destination, destinationOffset, elements, nameof(destination));
+        Require(scales, scalesOffset, checked(Float8Blocks.ScalesOf(rows, columns) * matrices * sizeof(float)), nameof(scales));
+        Launch(stream, source.Address + (nint)sourceOffset, (int)rows, (int)columns, destination.Address + (nint)destinationOffset, scales.Address + (nint)scalesOffset, matrices);
     }
 
     /// <inheritdoc/>
     public void Dispose() => _kernel.Dispose();
 
     /// <summary>The caller has checked all ranges.</summary>
-    internal void Launch(DeviceStream stream, nint source, int rows, int columns, nint destination, nint scales)
+    internal void Launch(DeviceStream stream, nint source, int rows, int columns, nint destination, nint scales, int matrices = 1)
     {
         int threads = Math.Min(Float8Convert.GroupThreads, Device.MaxThreadsPerGroup);
-        int blockColumns = (int)Float8Blocks.ScalesOf(1, columns), blockRows = (int)Float8Blocks.ScalesOf(rows, 1);
+        int blockColumns = (int)Float8Blocks.ScalesOf(1, columns);
+        long blockRows = Float8Blocks.ScalesOf(rows, 1) * matrices;
         // A block a group on a GPU; on the CPU accelerator as many groups as run at once.
         LaunchShape shape = Device is CpuDevice
             ? new LaunchShape(Math.Min(blockColumns, Device.Multiprocessors), threads)
-            : new LaunchShape(blockColumns, threads) { Rows = Math.Min(blockRows, MaxGridRows) };
+            : new LaunchShape(blockColumns, threads) { Rows = (int)Math.Min(blockRows, MaxGridRows) };
         _kernel.Launch(stream, in shape, new Float8ConvertArgs
         {
             Source = (ulong)source,
             Destination = (ulong)destination,
             Scales = (ulong)scales,
+            Matrices = (uint)matrices,
             Rows = (uint)rows,
             Columns = (uint)columns,
             Wide = (source & 15) == 0 && (destination & 7) == 0 && columns % 8 == 0 ? 1 : 0,

@@ -6,8 +6,8 @@ namespace Garden.Kernels.Weights;
 /// <summary>
 /// bfloat16 to e4m3 with a scale for each block of 128 × 128, with the bits of <see cref="Garden.Weights.Float8BlocksReference"/>. A group of
 /// threads has a block. Of a whole one each of 256 threads reads 128 bytes, finds the largest magnitude, and converts what
-/// it still has in registers: memory is read once. Blocks at an edge, and those with infinities, NaNs or scales beyond 2^±64, are
-/// read again and divided element by element.
+/// it still has in registers: memory is read once. Blocks at an edge are read twice; those with infinities, NaNs or magnitudes beyond
+/// 2^±64 are divided element by element.
 /// </summary>
 /// <remarks>Elements are multiplied by the scale's inverse in two parts, which rounds like the quotient; Core's tests try every value.</remarks>
 public static unsafe class Float8Convert
@@ -22,32 +22,42 @@ public static unsafe class Float8Convert
     private const uint LeastFast = (127 - 64) << 7;
     private const uint MostFast = (127 + 64) << 7;
 
+    /// <summary>No magnitude: the block is converted.</summary>
+    private const uint Done = uint.MaxValue;
+
     /// <summary>The most warps of a group: the CPU accelerator's have 4 threads.</summary>
     private const int MostWarps = GroupThreads / 4;
 
-    /// <summary>The kernel: columns of blocks go to the grid's X, rows of them to its Y.</summary>
+    /// <summary>The kernel: columns of blocks go to the grid's X, rows of them, of all matrices, to its Y.</summary>
     public static void Run(Float8ConvertArgs arguments)
     {
         ArrayView<uint> shared = ILGPU.SharedMemory.Allocate<uint>(MostWarps);
         uint blockColumns = (arguments.Columns + Size - 1) / Size, blockRows = (arguments.Rows + Size - 1) / Size;
-        for (uint blockRow = (uint)Grid.IdxY; blockRow < blockRows; blockRow += (uint)Grid.DimY)
+        for (uint row = (uint)Grid.IdxY; row < blockRows * arguments.Matrices; row += (uint)Grid.DimY)
         {
+            uint matrix = row / blockRows, blockRow = row - (matrix * blockRows);
             for (uint blockColumn = (uint)Grid.IdxX; blockColumn < blockColumns; blockColumn += (uint)Grid.DimX)
             {
                 uint rows = uint.Min(Size, arguments.Rows - (blockRow * Size)), columns = uint.Min(Size, arguments.Columns - (blockColumn * Size));
-                ulong first = ((ulong)(blockRow * Size) * arguments.Columns) + (blockColumn * Size);
-                ulong scale = arguments.Scales + (4 * (((ulong)blockRow * blockColumns) + blockColumn));
+                ulong first = ((((ulong)matrix * arguments.Rows) + (blockRow * Size)) * arguments.Columns) + (blockColumn * Size);
+                ulong scale = arguments.Scales + (4 * (((ulong)row * blockColumns) + blockColumn));
                 // The same for all threads of a group, so that they meet at the same barriers.
+                uint most = 0;
                 if (arguments.Wide != 0 && Group.DimX == GroupThreads && rows == Size && columns == Size)
-                    Whole(arguments, shared, first, scale);
-                else
-                    Part(arguments, shared, first, rows, columns, scale, 0);
+                    most = Whole(arguments, shared, first, scale);
+                else if (arguments.Wide != 0)
+                    most = Vectors(arguments, shared, first, rows, columns, scale);
+                if (most != Done)
+                    Part(arguments, shared, first, rows, columns, scale, most);
             }
         }
     }
 
-    /// <summary>A block in registers. Safe: it lies in the matrix whole, and thread t has row 16 k + t / 16 of each k, 8 elements from t % 16 × 8 on.</summary>
-    private static void Whole(Float8ConvertArgs arguments, ArrayView<uint> shared, ulong first, ulong scaleAddress)
+    /// <summary>
+    /// A block in registers; what is left to <see cref="Part"/> has its largest magnitude. Safe: it lies in the matrix whole, and thread t has
+    /// row 16 k + t / 16 of each k, 8 elements from t % 16 × 8 on.
+    /// </summary>
+    private static uint Whole(Float8ConvertArgs arguments, ArrayView<uint> shared, ulong first, ulong scaleAddress)
     {
         uint thread = (uint)Group.IdxX;
         ulong element = first + ((ulong)(thread / RowThreads) * arguments.Columns) + (thread % RowThreads * VectorElements);
@@ -62,14 +72,9 @@ public static unsafe class Float8Convert
         Vector16 h = GlobalMemory.Load16(from + (14 * step));
         uint most = uint.Max(uint.Max(uint.Max(Most(a), Most(b)), uint.Max(Most(c), Most(d))), uint.Max(uint.Max(Most(e), Most(f)), uint.Max(Most(g), Most(h))));
         most = GroupMost(shared, most);
-        if (most >= NonFinite || (most != 0 && (most < LeastFast || most >= MostFast)))
-        {
-            Part(arguments, shared, first, Size, Size, scaleAddress, most);
-            return;
-        }
-
-        float scale = ScaleOf(most), inverse = RoundedMath.Divide(1f, scale);
-        float rest = RoundedMath.Multiply(RoundedMath.FusedMultiplyAdd(-scale, inverse, 1f), inverse);
+        if (!IsFast(most))
+            return most;
+        float scale = ScaleOf(most), inverse = RoundedMath.Divide(1f, scale), rest = Rest(scale, inverse);
         ulong to = arguments.Destination + element;
         Store(to, a, inverse, rest);
         Store(to + step, b, inverse, rest);
@@ -81,6 +86,28 @@ public static unsafe class Float8Convert
         Store(to + (7 * step), h, inverse, rest);
         if (thread == 0)
             GlobalMemory.Store4(scaleAddress, Interop.FloatAsInt(scale));
+        return Done;
+    }
+
+    /// <summary>A block at an edge, or of a group of another size: read twice, 8 elements at a time. Safe: rows and columns end inside the matrix, columns at a multiple of 8.</summary>
+    private static uint Vectors(Float8ConvertArgs arguments, ArrayView<uint> shared, ulong first, uint rows, uint columns, ulong scaleAddress)
+    {
+        uint perRow = columns / VectorElements, count = rows * perRow, most = 0;
+        for (uint i = (uint)Group.IdxX; i < count; i += (uint)Group.DimX)
+            most = uint.Max(most, Most(GlobalMemory.Load16(arguments.Source + (2 * (first + VectorOf(arguments, i, perRow))))));
+        most = GroupMost(shared, most);
+        if (!IsFast(most))
+            return most;
+        float scale = ScaleOf(most), inverse = RoundedMath.Divide(1f, scale), rest = Rest(scale, inverse);
+        for (uint i = (uint)Group.IdxX; i < count; i += (uint)Group.DimX)
+        {
+            ulong element = first + VectorOf(arguments, i, perRow);
+            Store(arguments.Destination + element, GlobalMemory.Load16(arguments.Source + (2 * element)), inverse, rest);
+        }
+
+        if (Group.IdxX == 0)
+            GlobalMemory.Store4(scaleAddress, Interop.FloatAsInt(scale));
+        return Done;
     }
 
     /// <summary>A block of any size, element by element. Safe: rows and columns end inside the matrix.</summary>
@@ -111,6 +138,20 @@ public static unsafe class Float8Convert
 
         if (Group.IdxX == 0)
             GlobalMemory.Store4(scaleAddress, Interop.FloatAsInt(scale));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsFast(uint most) => most == 0 || (most >= LeastFast && most < MostFast);
+
+    /// <summary>What the inverse lacks, as <c>Float8Scale</c> has it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Rest(float scale, float inverse) => RoundedMath.Multiply(RoundedMath.FusedMultiplyAdd(-scale, inverse, 1f), inverse);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong VectorOf(Float8ConvertArgs arguments, uint index, uint perRow)
+    {
+        uint row = index / perRow;
+        return ((ulong)row * arguments.Columns) + ((index - (row * perRow)) * VectorElements);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -15,7 +15,10 @@ public struct Float8ConvertArgs
     /// <summary>Address of the scales, single precision, a row of them for each row of blocks.</summary>
     public ulong Scales;
 
-    /// <summary>Rows.</summary>
+    /// <summary>Matrices, one behind the other.</summary>
+    public uint Matrices;
+
+    /// <summary>Rows of a matrix.</summary>
     public uint Rows;
 
     /// <summary>Columns.</summary>

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using Garden.Testing;
 using Garden.Weights;
 
 namespace Garden.Core.Tests.Weights;
@@ -75,6 +76,7 @@ public sealed class SafetensorsHeaderTests
     {
         byte[] valid = Encoding.UTF8.GetBytes(
             """{"__metadata__":{"x":"y"},"model.a":{"dtype":"BF16","shape":[4,8],"data_offsets":[0,64]},"model.b":{"dtype":"F32","shape":[3],"data_offsets":[64,76]},"c":{"dtype":"U8","shape":[1,1,5],"data_offsets":[76,81]}}""");
+        (int read, int refused) = (0, 0);
         Gen.Select(Gen.Int[0, valid.Length - 1], Gen.Byte, Gen.Int[0, 5], Gen.Long[0, 200]).Array[1, 4].Sample(
             changes =>
             {
@@ -104,9 +106,11 @@ public sealed class SafetensorsHeaderTests
                 }
                 catch (SafetensorsException)
                 {
+                    refused++;
                     return;
                 }
 
+                read++;
                 int[] covered = new int[dataLength];
                 foreach (SafetensorsTensor tensor in header.Tensors)
                 {
@@ -116,8 +120,10 @@ public sealed class SafetensorsHeaderTests
 
                 Assert.All(covered, count => Assert.Equal(1, count));
             },
-            iter: 20_000,
+            iter: 20_000L * Extended.Times,
             threads: 1);
+        Assert.True(read > 0 && refused > 0, $"{read} read, {refused} refused");
+        TestContext.Current.TestOutputHelper?.WriteLine($"{read} damaged headers read, {refused} refused.");
     }
 
     private static SafetensorsHeader Parse(string json, long dataLength) => SafetensorsHeader.Parse(Path, Encoding.UTF8.GetBytes(json), dataLength);

@@ -56,7 +56,7 @@ internal sealed class WeightFleet : IAsyncDisposable
     }
 
     public TransferEngine Build(string name) => TransferEngine.CreateBuilder()
-        .UseFabric(Options.Wrap(new LoopbackFabric(Network, new LoopbackOptions { Name = name, ReorderSeed = Options.ReorderSeed, Nics = Options.Nics }), name))
+        .UseFabric(Options.Wrap(new LoopbackFabric(Network, new LoopbackOptions { Name = name, ReorderSeed = Options.ReorderSeed, Delay = Options.Delay, Nics = Options.Nics }), name))
         .Configure(options =>
         {
             options.WaitStrategy = WaitStrategy.Economic;
@@ -88,6 +88,9 @@ internal sealed record FleetOptions(WeightMesh Trainer, WeightMesh Inference)
     public int Nics { get; init; } = 1;
 
     public int? ReorderSeed { get; init; }
+
+    /// <summary>How long writes are on their way.</summary>
+    public TimeSpan Delay { get; init; }
 
     public long TaskBytes { get; init; } = WeightScheduleOptions.LeastTaskBytes;
 

@@ -12,8 +12,9 @@ public sealed class WeightPtxTests
         string text = PtxCompiler.Compile<Float8ConvertArgs>(Float8Convert.Run, (9, 0)).Text;
         if (Environment.GetEnvironmentVariable("GARDEN_PTX") is { Length: > 0 } folder)
             File.WriteAllText(Path.Combine(folder, "Float8Convert.ptx"), text);
-        Assert.Equal(8, text.Split("ld.global.L1::no_allocate.v4.u32").Length - 1);
-        Assert.Equal(8, text.Split("st.global.u64").Length - 1);
+        // A whole block's; a block's at an edge, twice read, once written.
+        Assert.Equal(8 + 2, text.Split("ld.global.L1::no_allocate.v4.u32").Length - 1);
+        Assert.Equal(8 + 1, text.Split("st.global.u64").Length - 1);
         Assert.Contains("cvt.rn.satfinite.e4m3x2.f32", text, StringComparison.Ordinal);
         Assert.Contains("shfl.sync.bfly", text, StringComparison.Ordinal);
         Assert.DoesNotContain(".local", text, StringComparison.Ordinal);

@@ -28,7 +28,8 @@ internal static class WeightConversionScenario
         using DeviceBuffer source = bench.Allocate(2 * elements * count), destination = bench.Allocate(elements * count), scale = bench.Allocate(sizeof(float) * scales * count);
         Fill(bench, source);
         bench.Stream.Fill(destination.Address, 0xCD, destination.Length);
-        void convert()
+        void convert() => kernel.Convert(bench.Stream, source, 0, rows, columns, destination, 0, scale, 0, count);
+        void oneByOne()
         {
             for (int i = 0; i < count; i++)
                 kernel.Convert(bench.Stream, source, 2 * elements * i, rows, columns, destination, elements * i, scale, sizeof(float) * scales * i);
@@ -42,6 +43,8 @@ internal static class WeightConversionScenario
             throw new InvalidOperationException($"The conversion uses {kernel.Resources.LocalBytes} bytes of local memory a thread.");
         double moved = count * ((3.0 * elements) + (sizeof(float) * scales)) / bench.Time(convert) / 1e9;
         table.Throughput($"convert {name}, {count} x {rows} x {columns}, {(2 * elements * count) >> 20} MiB", moved, memcpy, Goal);
+        double single = count * ((3.0 * elements) + (sizeof(float) * scales)) / bench.Time(oneByOne) / 1e9;
+        table.Throughput("  the same, a launch for each matrix", single, memcpy, 0);
         return moved;
     }
 

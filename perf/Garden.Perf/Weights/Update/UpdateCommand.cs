@@ -7,7 +7,7 @@ internal static class UpdateCommand
 {
     public static Command Create(Option<bool> json)
     {
-        var rounds = new Option<int>("--rounds") { Description = "Updates that are measured.", DefaultValueFactory = static _ => 5 };
+        var rounds = new Option<int>("--rounds") { Description = "Updates that are measured.", DefaultValueFactory = static _ => 9 };
         var node = new Option<int?>("--node") { Hidden = true };
         var directory = new Option<string?>("--directory") { Hidden = true };
         var command = new Command("update", "2 GiB from two trainer to two inference processes over tcp, beside the same bytes on the bare provider in the same run.")

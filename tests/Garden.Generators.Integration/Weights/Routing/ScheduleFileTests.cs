@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using CsCheck;
+using Garden.Testing;
 using Garden.Weights;
 
 namespace Garden.Generators.Integration.Weights.Routing;
@@ -62,9 +63,10 @@ public sealed class ScheduleFileTests
                 else
                     Interlocked.Increment(ref refused);
             },
-            iter: 3000, threads: 1);
+            iter: 3000L * Extended.Times, threads: 1);
         // Both happen: an epoch may be anything, a sender may not.
         Assert.True(loaded > 0 && refused > 0, $"{loaded} loaded, {refused} refused");
+        TestContext.Current.TestOutputHelper?.WriteLine($"{loaded} edited schedules loaded, {refused} refused.");
     }
 
     [Fact]
