@@ -30,6 +30,21 @@ internal sealed unsafe class KvOperations : IDisposable
 
     public void Dispose() => _pages.Dispose();
 
+    /// <summary>Expands a plan so many times, through the call by which a worker does it.</summary>
+    public static void Expand<TPlan>(TPlan plan, int count)
+        where TPlan : unmanaged, ITransferPlan<TPlan>
+    {
+        PlanOperations* operations = PlanOperations.Of<TPlan>.Instance;
+        // Safe: the batch has room for the capacity that is passed.
+        WriteDescriptor* batch = stackalloc WriteDescriptor[BatchSize];
+        for (int i = 0; i < count; i++)
+        {
+            PlanCursor cursor = default;
+            while (!cursor.IsCompleted)
+                operations->Expand(&plan, &cursor, batch, BatchSize);
+        }
+    }
+
     private void ExpandPaged(int count) => Expand(
         new PagedWrites
         {
@@ -55,20 +70,6 @@ internal sealed unsafe class KvOperations : IDisposable
             DestinationPages = _pages.Handle,
         }),
         count);
-
-    private static void Expand<TPlan>(TPlan plan, int count)
-        where TPlan : unmanaged, ITransferPlan<TPlan>
-    {
-        PlanOperations* operations = PlanOperations.Of<TPlan>.Instance;
-        // Safe: the batch has room for the capacity that is passed.
-        WriteDescriptor* batch = stackalloc WriteDescriptor[BatchSize];
-        for (int i = 0; i < count; i++)
-        {
-            PlanCursor cursor = default;
-            while (!cursor.IsCompleted)
-                operations->Expand(&plan, &cursor, batch, BatchSize);
-        }
-    }
 
     private void Gather(int count)
     {

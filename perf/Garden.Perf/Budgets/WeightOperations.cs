@@ -4,9 +4,8 @@ using Garden.Weights;
 namespace Garden.Perf.Budgets;
 
 /// <summary>What an update does for every write and every block: expansion of a route, enumeration of the runs, conversion.</summary>
-internal sealed unsafe class WeightOperations : IDisposable
+internal sealed class WeightOperations : IDisposable
 {
-    private const int BatchSize = 64;
     private static readonly WeightMeshes<UpdateMap> s_meshes = UpdatePlan.Meshes;
     private readonly WeightRoute _route = s_meshes.Route(0, 1);
     private readonly ushort[] _block = new ushort[Float8Blocks.Size * Float8Blocks.Size];
@@ -22,19 +21,7 @@ internal sealed unsafe class WeightOperations : IDisposable
 
     public void Dispose() => _route.Dispose();
 
-    private void Expand(int count)
-    {
-        PlanOperations* operations = PlanOperations.Of<WeightWrites>.Instance;
-        var plan = new WeightWrites { Immediate = Immediate.ForCounter(1, 1), Route = _route.Handle, Count = _route.Handle.Count };
-        // Safe: the batch has room for the capacity that is passed.
-        WriteDescriptor* batch = stackalloc WriteDescriptor[BatchSize];
-        for (int i = 0; i < count; i++)
-        {
-            PlanCursor cursor = default;
-            while (!cursor.IsCompleted)
-                operations->Expand(&plan, &cursor, batch, BatchSize);
-        }
-    }
+    private void Expand(int count) => KvOperations.Expand(new WeightWrites { Immediate = Immediate.ForCounter(1, 1), Route = _route.Handle, Count = _route.Handle.Count }, count);
 
     private void Enumerate(int count)
     {

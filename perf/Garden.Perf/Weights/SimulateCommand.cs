@@ -21,15 +21,22 @@ internal static class SimulateCommand
             Description = "How many times slower one rank copies from host memory; 1 for none.",
             DefaultValueFactory = static _ => SimulateCosts.Straggler,
         };
-        var command = new Command("simulate", "Weight updates of Kimi-K2 in virtual time: TransferEngine's published policy, Garden's, and what each change brings.") { sensitivity, straggler };
+        var row = new Option<int?>("--row") { Description = "Only this row of the other sizes, from 0." };
+        var command = new Command("simulate", "Weight updates of Kimi-K2 in virtual time: TransferEngine's published policy, Garden's, and what each change brings.") { sensitivity, row, straggler };
         command.SetAction(parse =>
         {
             long start = Stopwatch.GetTimestamp();
             var report = new Report(parse.GetValue(json));
             if (parse.GetValue(sensitivity) is { } what)
-                RunSensitivity(report, parse.GetValue(straggler), what == "nic" ? s_speeds : s_ranks);
+            {
+                (int, int, double)[] cases = what == "nic" ? s_speeds : s_ranks;
+                RunSensitivity(report, parse.GetValue(straggler), parse.GetValue(row) is { } only ? [cases[Math.Clamp(only, 0, cases.Length - 1)]] : cases);
+            }
             else
+            {
                 RunPolicies(report, parse.GetValue(straggler));
+            }
+
             report.Row("weights_simulate_took", ("seconds", Stopwatch.GetElapsedTime(start).TotalSeconds));
             return 0;
         });

@@ -37,6 +37,9 @@ public sealed class SafetensorsSourceTests : IDisposable
         Refused("another shape");
         WriteCheckpoint(static tensor => FleetWeights.Tensor(tensor, CheckpointStep), element: static name => name == "head" ? SafetensorsElement.Float16 : SafetensorsElement.BFloat16);
         Refused("BF16, which it converts");
+        // Of the same size, so that only the type tells.
+        WriteCheckpoint(static tensor => FleetWeights.Tensor(tensor, CheckpointStep), element: static name => name == "layers.0.norm" ? SafetensorsElement.Float16 : SafetensorsElement.BFloat16);
+        Refused("elements of F16; the map says BF16");
         WriteCheckpoint(static tensor => FleetWeights.Tensor(tensor, CheckpointStep), rename: static name => name == "head" ? "tail" : name);
         Refused("there is no tensor \"head\"");
 

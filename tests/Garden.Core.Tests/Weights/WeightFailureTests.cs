@@ -117,6 +117,34 @@ public sealed class WeightFailureTests
         }
     }
 
+    /// <summary>Nobody gathers here, so that no other fence than the receiver's refuses the late writer, and the memory tells.</summary>
+    [Fact]
+    public async Task L9_memory_of_a_step_that_failed_is_out_of_a_late_writers_reach()
+    {
+        var gate = new GatedSource(FleetMap.TensorCount + 9);
+        await using WeightFleet fleet = await WeightFleet.CreateAsync(
+            new FleetOptions(new(1, 1), new(1, 1)) { Heartbeat = TimeSpan.FromSeconds(20), Source = _ => gate });
+        FleetReceiver receiver = fleet.Receivers[0];
+        FleetTrainer trainer = fleet.Trainers[0];
+        await fleet.UpdateAsync(1);
+        int served = receiver.Receiver.Swap().Buffer;
+        fleet.Fill(2);
+        Task<WeightVersion> timedOut = receiver.Receiver.ReceiveAsync(2, TimeSpan.FromSeconds(2));
+        Task<WeightStepReport> late = trainer.Sender.UpdateAsync(2, WeightFleet.Limit);
+        await gate.Reached.WaitAsync(WeightFleet.Limit);
+        await UntilAsync(() => trainer.Sender.IsWriting, "the offer of step 2");
+        fleet.Network.HoldDeliveries("trainer0");
+        await Assert.ThrowsAsync<WeightUpdateException>(() => timedOut.WaitAsync(WeightFleet.Limit));
+        NativeBuffer offered = receiver.Memory[1 - served];
+        offered.Span(0, (int)offered.Length).Fill(0xCD);
+        gate.Open();
+        await UntilAsync(() => trainer.Engine.Devices[0].GetStatistics().Sum(static nic => nic.Errors) > 0, "a refusal of what the late rank writes");
+        fleet.Network.ReleaseDeliveries("trainer0");
+        Assert.Single((await late.WaitAsync(WeightFleet.Limit)).Failures);
+        Assert.Equal(-1, offered.Span(0, (int)offered.Length).IndexOfAnyExcept((byte)0xCD));
+        receiver.Verify(receiver.Receiver.Current);
+    }
+
     [Fact]
     public async Task An_inference_rank_that_offers_nothing_does_not_hold_up_the_others()
     {
@@ -156,7 +184,12 @@ public sealed class WeightFailureTests
             await fleet.UpdateAsync(3);
             foreach (FleetReceiver receiver in fleet.Receivers)
                 receiver.Verify(receiver.Receiver.Swap());
+            // What was fenced cannot be counted any more: no slot stays in quarantine.
+            Assert.All(fleet.Receivers.Select(static receiver => receiver.Engine), NoneQuarantined);
+            Assert.All(fleet.Trainers.Select(static trainer => trainer.Engine), NoneQuarantined);
         }
+
+        static void NoneQuarantined(TransferEngine engine) => Assert.Equal(0, engine.GetStatistics().CountersQuarantined);
     }
 
     [Fact]

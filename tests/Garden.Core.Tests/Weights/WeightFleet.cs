@@ -61,6 +61,7 @@ internal sealed class WeightFleet : IAsyncDisposable
         {
             options.WaitStrategy = WaitStrategy.Economic;
             options.HeartbeatInterval = Options.Heartbeat;
+            options.DrainDeadline = Options.DrainDeadline;
         })
         .Build();
 
@@ -82,6 +83,8 @@ internal sealed record FleetOptions(WeightMesh Trainer, WeightMesh Inference)
     /// <summary>A rank that is silent for three of these is dead: long where nobody dies, because machines are loaded.</summary>
     public TimeSpan Heartbeat { get; init; } = TimeSpan.FromSeconds(5);
 
+    public TimeSpan DrainDeadline { get; init; } = TimeSpan.FromSeconds(5);
+
     public int Nics { get; init; } = 1;
 
     public int? ReorderSeed { get; init; }
@@ -98,6 +101,9 @@ internal sealed record FleetOptions(WeightMesh Trainer, WeightMesh Inference)
     public int Assemblers { get; init; } = 1;
 
     public Func<int, IWeightSource?> Source { get; init; } = static _ => null;
+
+    /// <summary>Where inference ranks verify.</summary>
+    public IWeightDevice? Device { get; init; }
 
     public Action<int, long>? InvalidateCaches { get; init; }
 
@@ -156,9 +162,11 @@ internal sealed class FleetReceiver : IAsyncDisposable
         _fleet = fleet;
         Engine = fleet.Build($"inference{rank}");
         Memory = [.. Enumerable.Range(0, fleet.Options.Buffers).Select(_ => new NativeBuffer(fleet.Meshes.InferenceBytes))];
+        Regions = [.. Memory.Select(memory => Engine.Register(memory))];
         Receiver = new WeightReceiver<FleetMap>(Engine, fleet.Schedule, rank, new WeightReceiverOptions
         {
-            Buffers = [.. Memory.Select(memory => Engine.Register(memory))],
+            Buffers = Regions,
+            Device = fleet.Options.Device,
             Name = $"inference{rank}",
             Verify = fleet.Options.Verify,
             InvalidateCaches = step => fleet.Options.InvalidateCaches?.Invoke(rank, step),
@@ -168,6 +176,8 @@ internal sealed class FleetReceiver : IAsyncDisposable
     public TransferEngine Engine { get; }
 
     public NativeBuffer[] Memory { get; }
+
+    public MemoryRegion[] Regions { get; }
 
     public WeightReceiver<FleetMap> Receiver { get; }
 

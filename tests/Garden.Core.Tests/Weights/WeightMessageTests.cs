@@ -108,6 +108,50 @@ public sealed class WeightMessageTests
         }
     }
 
+    [Fact]
+    public void A_request_has_no_more_runs_than_a_task()
+    {
+        WeightPiece many = WithLevel(Request().Pieces[0], new WeightLevel(1 << 20, 1, 1, 0));
+        byte[] message = (Request() with { Pieces = [.. Enumerable.Repeat(many, 20)] }).ToBytes();
+        Assert.Throws<DescriptorException>(() => WeightGatherRequest.Parse(WeightMessageHeader.Parse(message), message, 2));
+    }
+
+    [Fact]
+    public void Tensors_to_wait_for_are_found_without_walking_runs()
+    {
+        WeightMeshes<FleetMap> meshes = WeightMeshes<FleetMap>.Create(new(2, 2), new(1, 2));
+        var schedule = WeightSchedule.Plan(meshes);
+        using WeightSenderPlan plan = schedule.SenderPlan(1);
+        WeightLoadList[] loads = [.. Enumerable.Range(0, 4).Select(rank => WeightLoadList.Of(meshes, rank, plan.Tasks))];
+        WeightPiece[] pieces = [.. plan.Tasks.ToArray().SelectMany(task => plan.Gathers(in task))];
+        Assert.NotEmpty(pieces);
+        foreach (WeightPiece piece in pieces)
+        {
+            WeightLoadList list = loads[piece.SourceRank];
+            int[] tensors = [.. Enumerable.Range(0, (int)piece.OuterTurns).SelectMany(outer => Enumerable.Range(0, (int)piece.Levels[3].Count).Select(inner => piece.RunAt(outer, inner).Tensor))];
+            int end = Enumerable.Range(0, list.Count).Last(position => tensors.Contains(list[position].Tensor)) + 1;
+            Assert.Equal(end, list.EndOf([piece]));
+        }
+
+        WeightPiece stranger = pieces[0] with { FirstTensor = FleetMap.TensorCount };
+        Assert.Throws<DescriptorException>(() => loads[0].EndOf([stranger]));
+        WeightPiece endless = WithLevel(pieces[0], new WeightLevel(1 << 24, 0, 0, 1));
+        Assert.Throws<DescriptorException>(() => loads[0].EndOf([endless]));
+    }
+
+    [Fact]
+    public void A_long_text_is_not_cut_inside_a_character()
+    {
+        for (int shift = 0; shift < 4; shift++)
+        {
+            byte[] message = new WeightReply(WeightMessageKind.Done, 4, new string('x', shift) + string.Concat(Enumerable.Repeat("träiner €", 400))).ToBytes();
+            string text = WeightReply.Parse(WeightMessageHeader.Parse(message), message).Text;
+            Assert.DoesNotContain('\uFFFD', text);
+            Assert.EndsWith("…", text, StringComparison.Ordinal);
+            Assert.InRange(System.Text.Encoding.UTF8.GetByteCount(text), 1990, 2000);
+        }
+    }
+
     private static WeightPiece WithLevel(WeightPiece piece, WeightLevel level)
     {
         piece.Levels[1] = level;

@@ -116,12 +116,13 @@ public sealed class WeightUpdateTests
         Assert.Equal(sent, reports.Select(report => report.Times.BytesWritten));
     }
 
-    /// <summary>Two slots, and writes that read theirs long after the next tasks could have been assembled.</summary>
+    /// <summary>One trainer rank, which waits for no other, with two slots, and writes that read theirs long after the next tasks could have been assembled.</summary>
     [Fact]
     public async Task Slots_are_not_used_again_before_their_writes_have_ended()
     {
         await using WeightFleet fleet = await WeightFleet.CreateAsync(
-            new FleetOptions(new(2, 1), new(1, 2)) { Watermark = 1 << 20, Delay = TimeSpan.FromMilliseconds(3), Assemblers = 2 });
+            new FleetOptions(new(1, 1), new(1, 2)) { Watermark = 500_000, Delay = TimeSpan.FromMilliseconds(20), Assemblers = 2 });
+        Assert.InRange(fleet.Trainers[0].Sender.WorkingBytes, 1, 500_000);
         Assert.All(await fleet.UpdateAsync(1), static report => Assert.True(report.IsComplete, $"{report}"));
         foreach (FleetReceiver receiver in fleet.Receivers)
             Assert.True(receiver.Verify(receiver.Receiver.Swap()) > 0);

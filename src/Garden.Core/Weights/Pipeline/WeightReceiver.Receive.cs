@@ -57,13 +57,14 @@ public sealed partial class WeightReceiver<TMap>
     {
         long began = Stopwatch.GetTimestamp();
         var counters = new List<(WeightSenderLink Link, ImmCounter Counter, long Units)>();
-        bool fenced = false;
+        bool offered = false, fenced = false;
         try
         {
             int buffer = await ChooseAsync(step, deadline, cancellationToken).ConfigureAwait(false);
             // What an earlier step could not fence is not offered again before it is.
-            await FenceAsync().ConfigureAwait(false);
+            await FenceAsync(step, null).ConfigureAwait(false);
             await ConnectedAsync(step, deadline, cancellationToken).ConfigureAwait(false);
+            offered = true;
             _exposed.Add(_options.Buffers[buffer]);
             if (_hashes is not null)
                 _exposed.Add(_hashes.Region);
@@ -82,13 +83,9 @@ public sealed partial class WeightReceiver<TMap>
             try
             {
                 // Whoever still writes is refused from now on; then the trainers are told, of whom one may begin the next step at once.
-                await FenceAsync().ConfigureAwait(false);
-                fenced = true;
-            }
-            catch (Exception failure) when (failure is GardenException or TimeoutException or ObjectDisposedException)
-            {
-                throw new WeightUpdateException(
-                    step, $"{exception.Message} Its memory could not be fenced, which the next step begins with: {failure.Message}", new AggregateException(exception, failure));
+                if (offered)
+                    await FenceAsync(step, exception).ConfigureAwait(false);
+                fenced = offered;
             }
             finally
             {
@@ -276,12 +273,22 @@ public sealed partial class WeightReceiver<TMap>
     }
 
     /// <summary>New keys for what was offered in a step that failed: nothing of it lands any more. What cannot be fenced stays marked.</summary>
-    private async Task FenceAsync()
+    private async Task FenceAsync(long step, Exception? cause)
     {
-        foreach (MemoryRegion region in _exposed.ToArray())
+        try
         {
-            await region.RenewAsync(_engine.Options.DrainDeadline, CancellationToken.None).ConfigureAwait(false);
-            _exposed.Remove(region);
+            foreach (MemoryRegion region in _exposed.ToArray())
+            {
+                await region.RenewAsync(_engine.Options.DrainDeadline, CancellationToken.None).ConfigureAwait(false);
+                _exposed.Remove(region);
+            }
+        }
+        catch (Exception exception) when (exception is GardenException or TimeoutException or ObjectDisposedException)
+        {
+            throw new WeightUpdateException(
+                step,
+                $"{(cause is null ? "" : $"{cause.Message} ")}memory offered in a step that failed could not be fenced, without which it is not offered again: {exception.Message}",
+                cause is null ? exception : new AggregateException(cause, exception));
         }
     }
 

@@ -113,8 +113,8 @@ public sealed partial class WeightSender<TMap>
         }
         finally
         {
-            await ServeAsync(run, loading).ConfigureAwait(false);
-            await EndAsync(run, loading).ConfigureAwait(false);
+            await StayAsync(run, loading).ConfigureAwait(false);
+            await LeaveAsync(run, loading).ConfigureAwait(false);
         }
 
         return new WeightStepReport(
@@ -151,7 +151,7 @@ public sealed partial class WeightSender<TMap>
     }
 
     /// <summary>The barrier among trainer ranks: waits until nobody gathers here any more, whatever became of what this rank sends itself.</summary>
-    private async Task ServeAsync(WeightStepRun run, Task loading)
+    private async Task StayAsync(WeightStepRun run, Task loading)
     {
         Volatile.Write(ref _serving, true);
         // What cannot be loaded cannot be served; those who ask are refused.
@@ -167,7 +167,7 @@ public sealed partial class WeightSender<TMap>
     }
 
     /// <summary>Nothing of the step reads the tensors or writes the buffers when the caller goes on.</summary>
-    private async Task EndAsync(WeightStepRun run, Task loading)
+    private async Task LeaveAsync(WeightStepRun run, Task loading)
     {
         lock (_lock)
             (_run, _ended) = (null, run.Cause?.Message);
@@ -246,5 +246,6 @@ public sealed partial class WeightSender<TMap>
         run.Cause = cause;
         foreach (WeightStepTarget target in run.Targets.Values)
             Abandon(run, target, cause);
+        run.StopWhenNobodyIsLeft();
     }
 }

@@ -47,28 +47,28 @@ public sealed partial class WeightSender<TMap> : IAsyncDisposable
         (_engine, _options, _terms, _trainerRanks) = (engine, options, WeightScheduleTerms.Of(schedule, options.Verify), schedule.Trainer.Ranks);
         _name = WeightHello.RequireName(options.Name ?? $"{engine.Address}");
         _plan = schedule.SenderPlan(rank);
-        _gatherers = new WeightGatherers(schedule.RanksThatReadFrom(rank));
-        _inputs = new WeightTaskInput?[_plan.Tasks.Length];
-        long gatherBytes = 0;
-        for (int i = 0; i < _inputs.Length; i++)
-        {
-            _inputs[i] = WeightTaskInput.Of(_plan, in _plan.Tasks[i]);
-            if (_inputs[i] is { InPlace: false } input)
-                gatherBytes = Math.Max(gatherBytes, input.BufferBytes);
-        }
-
-        GatherRanks = [.. _inputs.SelectMany(static input => input?.Others.Keys ?? []).Distinct().Order()];
-        _loads = WeightLoadList.Of(meshes, rank, _plan.Tasks);
-        (_firstHash, Dictionary<int, int> hashes) = WeightSendHashes.Of(_plan, out _firstSend);
-        long hashOffset = 0;
-        foreach (int receiver in hashes.Keys.Order())
-        {
-            _receivers.Add(receiver, (UnitsTo(receiver), hashOffset, hashes[receiver]));
-            hashOffset += hashes[receiver] * (long)sizeof(ulong);
-        }
-
         try
         {
+            _gatherers = new WeightGatherers(schedule.RanksThatReadFrom(rank));
+            _inputs = new WeightTaskInput?[_plan.Tasks.Length];
+            long gatherBytes = 0;
+            for (int i = 0; i < _inputs.Length; i++)
+            {
+                _inputs[i] = WeightTaskInput.Of(_plan, in _plan.Tasks[i]);
+                if (_inputs[i] is { InPlace: false } input)
+                    gatherBytes = Math.Max(gatherBytes, input.BufferBytes);
+            }
+
+            GatherRanks = [.. _inputs.SelectMany(static input => input?.Others.Keys ?? []).Distinct().Order()];
+            _loads = WeightLoadList.Of(meshes, rank, _plan.Tasks);
+            (_firstHash, Dictionary<int, int> hashes) = WeightSendHashes.Of(_plan, out _firstSend);
+            long hashOffset = 0;
+            foreach (int receiver in hashes.Keys.Order())
+            {
+                _receivers.Add(receiver, (UnitsTo(receiver), hashOffset, hashes[receiver]));
+                hashOffset += hashes[receiver] * (long)sizeof(ulong);
+            }
+
             IWeightDevice device = options.Device ?? HostWeightDevice.Instance;
             if (options.Tensors.Kind != device.Kind && (options.Verify || options.Source is not null || _plan.LargestStagingBytes != 0))
                 throw new ArgumentException($"The tensors are in {options.Tensors.Kind} memory; loading, packing, converting and hashing work in {device.Kind} memory. Set WeightSenderOptions.Device to the tensors' device.", nameof(options));

@@ -7,7 +7,7 @@ namespace Garden.Weights;
 public sealed record WeightStepReport(long Step, IReadOnlyList<WeightRankFailure> Failures, WeightStageTimes Times)
 {
     /// <summary>
-    /// Trainer ranks that had not said, when the deadline passed, that they gather nothing more from this one: what they still ask for is
+    /// Trainer ranks that had not said, when the deadline passed or the update was cancelled, that they gather nothing more from this one: what they still ask for is
     /// refused, so that their own receivers may lack the step. Mostly empty.
     /// </summary>
     public IReadOnlyList<int> LateTrainers { get; init; } = [];

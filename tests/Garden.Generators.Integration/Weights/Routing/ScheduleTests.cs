@@ -29,6 +29,41 @@ public sealed class ScheduleTests
     public void Every_element_and_scale_of_a_converted_model_arrives_once(int dp, int trainerTp, int ep, int tp) =>
         Play(WeightMeshes<SmallConverted>.Create(new(dp, trainerTp), new(ep, tp)), null);
 
+    /// <summary>A rank knows who gathers from it without working out the plans of all others.</summary>
+    [Fact]
+    public void Every_rank_knows_who_gathers_from_it() =>
+        Gen.Select(Gen.Int[1, 9], Gen.Int[1, 4], Gen.Int[1, 4], Gen.Int[0, 2].Select(power => 1 << power), Gen.Int[-1, 5]).Sample(
+            (dp, trainerTp, ep, tp, absent) =>
+            {
+                WeightMeshes<SmallConverted> meshes = WeightMeshes<SmallConverted>.Create(new(dp, trainerTp), new(ep, tp));
+                WeightMembers members = WeightMembers.All(meshes.Trainer, meshes.Inference);
+                WeightSchedule schedule;
+                try
+                {
+                    schedule = WeightSchedule.Plan(meshes, absent < 0 || absent >= meshes.Trainer.Ranks ? members : members.WithTrainer(absent, false));
+                }
+                catch (PlanException)
+                {
+                    // Nobody else has what it holds.
+                    return;
+                }
+
+                var readers = Enumerable.Range(0, meshes.Trainer.Ranks).ToDictionary(static rank => rank, static _ => new SortedSet<int>());
+                foreach (int sender in readers.Keys)
+                {
+                    using WeightSenderPlan plan = schedule.SenderPlan(sender);
+                    foreach (WeightTask task in plan.Tasks)
+                    {
+                        foreach (WeightPiece piece in plan.Gathers(in task).Where(piece => piece.SourceRank != sender))
+                            readers[piece.SourceRank].Add(sender);
+                    }
+                }
+
+                Assert.All(readers, held => Assert.Equal(held.Value, schedule.RanksThatReadFrom(held.Key)));
+            },
+            iter: 30,
+            threads: 1);
+
     [Fact]
     public void Rows_of_all_lengths_arrive_once() => Play(WeightMeshes<RowLengths>.Create(), null);
 
