@@ -13,16 +13,18 @@ internal static class ExpertRoundScenario
 {
     private const int Routings = 50;
     private const int Samples = 2000;
+    private const int FewTokens = 32;
 
     public static void Run<TRouting>(Report report, KernelDevice device, double memcpy, int ranks, int tokens, ExpertRankOptions options, bool zipf, bool cold)
         where TRouting : unmanaged, IExpertRouting<TRouting>
     {
         using var job = new ExpertJob<TRouting>(device, ranks, tokens, options, tokens > 1024 ? 10 : Routings, zipf);
         using DeviceStream stream = device.CreateStream();
-        double[] phases = Phases(job, stream, cold);
+        (double[] phases, double[] tails) = Phases(job, stream, cold);
         bool cuda = device is CudaDevice;
-        double lockstep = cuda ? Graph(job, stream, Lockstep) / ranks : phases.Sum();
-        double together = cuda && options.MaxGroups != 0 ? Graph(job, stream, Together) : 0;
+        (double lockstep, double lockstepTail) = cuda ? Graph(job, stream, Lockstep) : (phases.Sum() * ranks, tails.Sum() * ranks);
+        // Kernels of all ranks wait for one another: they must leave one another room.
+        (double together, double togetherTail) = cuda && (options.MaxGroups != 0 || tokens <= FewTokens) ? Graph(job, stream, Together) : (0, 0);
         job.Check();
         double rows = job.RemoteRowsPerToken * tokens;
         double dispatchBytes = rows * TRouting.RowBytes, combineBytes = rows * TRouting.CombineRowBytes;
@@ -42,8 +44,14 @@ internal static class ExpertRoundScenario
             ("combine_receive_us", phases[3]),
             ("dispatch_us", phases[0] + phases[1]),
             ("combine_us", phases[2] + phases[3]),
-            ("pair_in_graph_us", lockstep),
+            ("dispatch_send_p99_us", tails[0]),
+            ("dispatch_receive_p99_us", tails[1]),
+            ("combine_send_p99_us", tails[2]),
+            ("combine_receive_p99_us", tails[3]),
+            ("pair_in_graph_us", lockstep / ranks),
+            ("pair_in_graph_p99_us", lockstepTail / ranks),
             ("pair_all_ranks_at_once_us", together),
+            ("pair_all_ranks_at_once_p99_us", togetherTail),
             ("remote_rows_per_token", job.RemoteRowsPerToken),
             ("wire_bytes_per_token_dispatch", job.RemoteRowsPerToken * TRouting.RowBytes),
             ("wire_bytes_per_token_combine", job.RemoteRowsPerToken * TRouting.CombineRowBytes),
@@ -72,8 +80,8 @@ internal static class ExpertRoundScenario
         return input + (rows * TRouting.RowBytes * 2) + (choices * payload) + (choices * result) + (rows * result * 2) + (tokens * result);
     }
 
-    /// <summary>The median of each kernel of a round, the slowest rank's, alone on the device. Microseconds.</summary>
-    private static double[] Phases<TRouting>(ExpertJob<TRouting> job, DeviceStream stream, bool cold)
+    /// <summary>The median and the 99th percentile of each kernel of a round, the slowest rank's, alone on the device. Microseconds.</summary>
+    private static (double[] Medians, double[] Tails) Phases<TRouting>(ExpertJob<TRouting> job, DeviceStream stream, bool cold)
         where TRouting : unmanaged, IExpertRouting<TRouting>
     {
         int ranks = job.Ranks.Length, rounds = job.Device is CudaDevice ? Math.Max(40, Samples / Routings) : 5;
@@ -113,7 +121,9 @@ internal static class ExpertRoundScenario
 
         foreach (DeviceEvent mark in marks)
             mark.Dispose();
-        return [.. Enumerable.Range(0, 4).Select(phase => Enumerable.Range(0, ranks).Max(rank => Statistics.Median(times[phase, rank])))];
+        double[] Slowest(double percentile) =>
+            [.. Enumerable.Range(0, 4).Select(phase => Enumerable.Range(0, ranks).Max(rank => Statistics.Percentile([.. times[phase, rank]], percentile)))];
+        return (Slowest(0.5), Slowest(0.99));
     }
 
     private static void Launch<TRouting>(ExpertJob<TRouting> job, int phase, int rank, int round, DeviceStream stream)
@@ -128,8 +138,8 @@ internal static class ExpertRoundScenario
         }
     }
 
-    /// <summary>Microseconds of a round inside a replayed graph of 50, the median of replays; 2000 rounds and more.</summary>
-    private static double Graph<TRouting>(ExpertJob<TRouting> job, DeviceStream stream, Action<ExpertJob<TRouting>, DeviceStream> capture)
+    /// <summary>Microseconds of a round inside a replayed graph of 50, the median of replays and their 99th percentile; 2000 rounds and more.</summary>
+    private static (double Median, double Tail) Graph<TRouting>(ExpertJob<TRouting> job, DeviceStream stream, Action<ExpertJob<TRouting>, DeviceStream> capture)
         where TRouting : unmanaged, IExpertRouting<TRouting>
     {
         stream.BeginCapture();
@@ -147,7 +157,7 @@ internal static class ExpertRoundScenario
                 times.Add(end.Since(start).TotalMicroseconds / Routings);
         }
 
-        return Statistics.Median(times);
+        return (Statistics.Median(times), Statistics.Percentile([.. times], 0.99));
     }
 
     private static void Lockstep<TRouting>(ExpertJob<TRouting> job, DeviceStream stream)

@@ -21,10 +21,11 @@ internal static class ExpertsCommand
         var modes = new Option<ExpertOutput[]>("--output") { Description = "How received rows lie.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = static _ => [ExpertOutput.ExpertContiguous] };
         var bf16 = new Option<bool>("--bf16") { Description = "BF16 rows as well." };
         var zipf = new Option<bool>("--zipf") { Description = "Skewed choices as well." };
+        var timeline = new Option<bool>("--timeline") { Description = "Cycles between the steps of each kernel instead." };
         var cold = new Option<bool>("--cold") { Description = "With a cold L2 as well." };
         var command = new Command("experts", "Mixture-of-experts dispatch and combine, DeepSeek-V3's shape: kernels, bytes on the wire, and the host's part of a network.")
         {
-            device, only, ranks, tokens, groups, threads, modes, bf16, zipf, cold,
+            device, only, ranks, tokens, groups, threads, modes, bf16, zipf, cold, timeline,
         };
         command.SetAction(async (parse, _) =>
         {
@@ -47,6 +48,12 @@ internal static class ExpertsCommand
                             if ((skewed && !parse.GetValue(zipf)) || (flushed && !parse.GetValue(cold)))
                                 continue;
                             var options = new ExpertRankOptions { Output = mode, MaxGroups = most, GroupThreads = width };
+                            if (parse.GetValue(timeline))
+                            {
+                                ExpertTimeline.Run<DeepSeekFp8>(report, opened, parse.GetValue(ranks), count, options);
+                                continue;
+                            }
+
                             ExpertRoundScenario.Run<DeepSeekFp8>(report, opened, memcpy, parse.GetValue(ranks), count, options, skewed, flushed);
                             if (parse.GetValue(bf16))
                                 ExpertRoundScenario.Run<DeepSeekBf16>(report, opened, memcpy, parse.GetValue(ranks), count, options, skewed, flushed);

@@ -42,15 +42,24 @@ public static unsafe class CombineReceive<TRouting, TTrace>
             tokens = arguments.MaxTokens;
         int batch = RowList.Batch(Group.DimX), came = PeerWords.End(arguments.Ranks), found = came + arguments.Ranks;
         int terms = found + (batch * TRouting.TopK), counts = terms + (batch * TRouting.TopK);
+        int each = (tokens + Grid.DimX - 1) / Grid.DimX;
+        int first = Grid.IdxX * each, end = first + each;
+        if (end > tokens)
+            end = tokens;
+        // On their way while the ranks are waited for: this rank's own lists, of the first batch.
+        int ownRank = -1, ownRow = -1;
+        if (Group.IdxX < (end - first) * TRouting.TopK)
+        {
+            ulong own = (ulong)(4L * ((first * TRouting.TopK) + Group.IdxX));
+            ownRank = (int)GlobalMemory.Load4(arguments.SourceRanks + own);
+            ownRow = (int)GlobalMemory.Load4(arguments.Sources + own);
+        }
+
         for (int rank = Group.IdxX; rank < arguments.Ranks; rank += Group.DimX)
             Gate(arguments, shared, epoch, rank, came);
         Group.Barrier();
         ExpertWait.LetNextBegin();
         TTrace.Mark(arguments, Phase, 1);
-        int each = (tokens + Grid.DimX - 1) / Grid.DimX;
-        int first = Grid.IdxX * each, end = first + each;
-        if (end > tokens)
-            end = tokens;
         for (int begin = first; begin < end; begin += batch)
         {
             int count = end - begin;
@@ -60,7 +69,13 @@ public static unsafe class CombineReceive<TRouting, TTrace>
             {
                 // Safe: both lists have TopK entries for every token.
                 ulong at = (ulong)(4L * ((begin * TRouting.TopK) + i));
-                int rank = (int)GlobalMemory.Load4(arguments.SourceRanks + at), row = (int)GlobalMemory.Load4(arguments.Sources + at);
+                int rank = ownRank, row = ownRow;
+                if (begin != first || i != Group.IdxX)
+                {
+                    rank = (int)GlobalMemory.Load4(arguments.SourceRanks + at);
+                    row = (int)GlobalMemory.Load4(arguments.Sources + at);
+                }
+
                 shared[found + i] = rank >= 0 && shared[came + rank] != 0 ? row : -1;
             }
 
@@ -106,10 +121,7 @@ public static unsafe class CombineReceive<TRouting, TTrace>
         if (PeerWords.Keep(arguments, shared, rank, masked, staged, outgoing) != PeerWords.Masked)
         {
             bool mine = ExpertWait.Came(arguments, flag, epoch);
-            agreed = ExpertWait.Agree(arguments, Phase, rank, mine, epoch);
-            // Another group saw the flag in time; what it stands for must be visible here too.
-            if (agreed && !mine)
-                DeviceFlag.LoadAcquireSystem(flag);
+            agreed = ExpertWait.Agree(arguments, Phase, rank, flag, epoch, mine, epoch);
         }
 
         shared[came + rank] = agreed ? 1 : 0;

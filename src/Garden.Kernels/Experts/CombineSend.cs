@@ -11,7 +11,7 @@ namespace Garden.Kernels.Experts;
 /// <remarks>
 /// Shared memory, 32-bit words: those of <see cref="PeerWords"/>, [source] 1 when results may be sent, [source] address of its results (two words), [source] rows,
 /// [source + 1] first row of each source, [row of a batch] where the row goes (two words), [row of a batch][TopK] rows of results or −1, [row of a batch][TopK] those that are,
-/// together, [row of a batch][TopK] their weights, [row of a batch] how many.
+/// together, [row of a batch][TopK] their weights, [row of a batch] how many, [row of a batch][TopK] weights of all.
 /// </remarks>
 /// <typeparam name="TRouting">The routing.</typeparam>
 /// <typeparam name="TTrace">What is stamped on the way.</typeparam>
@@ -23,7 +23,7 @@ public static unsafe class CombineSend<TRouting, TTrace>
 
     /// <summary>Bytes of shared memory.</summary>
     public static int SharedBytes(int ranks, int groupThreads) =>
-        sizeof(int) * (PeerWords.End(ranks) + (5 * ranks) + 1 + (RowList.Batch(groupThreads) * (3 + (3 * TRouting.TopK))));
+        sizeof(int) * (PeerWords.End(ranks) + (5 * ranks) + 1 + (RowList.Batch(groupThreads) * (3 + (4 * TRouting.TopK))));
 
     /// <summary>The kernel. Its grid may have any number of groups.</summary>
     public static void Run(ExpertKernelArgs arguments)
@@ -41,13 +41,13 @@ public static unsafe class CombineSend<TRouting, TTrace>
         int ranks = arguments.Ranks, batch = RowList.Batch(Group.DimX);
         int sendable = PeerWords.End(ranks), targets = sendable + ranks, rowsOf = targets + (2 * ranks), firstRows = rowsOf + ranks;
         int rowTargets = firstRows + ranks + 1, found = rowTargets + (2 * batch), terms = found + (batch * TRouting.TopK);
-        int weights = terms + (batch * TRouting.TopK), counts = weights + (batch * TRouting.TopK);
+        int weights = terms + (batch * TRouting.TopK), counts = weights + (batch * TRouting.TopK), foundWeights = counts + batch;
         for (int source = Group.IdxX; source < ranks; source += Group.DimX)
             Gate(arguments, shared, epoch, source, sendable, targets, rowsOf);
         Group.Barrier();
         ExpertWait.LetNextBegin();
         TTrace.Mark(arguments, Phase, 1);
-        SharedWords.Sum(shared, rowsOf, firstRows, ranks, 1);
+        SharedWords.Sum(shared, rowsOf, firstRows, ranks, 1, 0);
         Group.Barrier();
         int rows = shared[firstRows + ranks];
         int each = (rows + Grid.DimX - 1) / Grid.DimX;
@@ -60,7 +60,7 @@ public static unsafe class CombineSend<TRouting, TTrace>
             if (count > batch)
                 count = batch;
             for (int i = Group.IdxX; i < count * TRouting.TopK; i += Group.DimX)
-                List(arguments, shared, begin, i, firstRows, sendable, targets, rowTargets, found);
+                List(arguments, shared, begin, i, firstRows, sendable, targets, rowTargets, found, foundWeights);
             Group.Barrier();
             TTrace.Mark(arguments, Phase, 2);
             if (arguments.Output == (int)ExpertOutput.RankRows)
@@ -70,7 +70,7 @@ public static unsafe class CombineSend<TRouting, TTrace>
             else
             {
                 for (int i = Group.IdxX; i < count * TRouting.TopK; i += Group.DimX)
-                    Pack(arguments, shared, begin, i, firstRows, found, terms, weights, counts);
+                    Pack(shared, i, found, foundWeights, terms, weights, counts);
                 Group.Barrier();
                 Sum(arguments, shared, count, rowTargets, terms, weights, counts);
             }
@@ -121,7 +121,7 @@ public static unsafe class CombineSend<TRouting, TTrace>
     }
 
     /// <summary>Reads one term of a row of the batch, and where the row goes.</summary>
-    private static void List(ExpertKernelArgs arguments, ArrayView<int> shared, int begin, int i, int firstRows, int sendable, int targets, int rowTargets, int found)
+    private static void List(ExpertKernelArgs arguments, ArrayView<int> shared, int begin, int i, int firstRows, int sendable, int targets, int rowTargets, int found, int foundWeights)
     {
         int at = i / TRouting.TopK, k = i - (at * TRouting.TopK), row = begin + at;
         int source = RowList.SourceOf(shared, firstRows, arguments.Ranks, row), slot = row - shared[firstRows + source];
@@ -132,22 +132,25 @@ public static unsafe class CombineSend<TRouting, TTrace>
                 shared[sendable + source] == 0 ? 0 : SharedWords.Address(shared, targets + (2 * source)) + ((ulong)slot * (ulong)TRouting.CombineRowBytes));
         }
 
-        if (arguments.Output != (int)ExpertOutput.RankRows)
-            shared[found + i] = (int)GlobalMemory.Load4(arguments.Inverse + (ulong)(4L * ((((source * arguments.MaxTokens) + slot) * TRouting.TopK) + k)));
+        if (arguments.Output == (int)ExpertOutput.RankRows)
+            return;
+        ulong inverse = (ulong)(4L * ((((source * arguments.MaxTokens) + slot) * TRouting.TopK) + k));
+        uint term = GlobalMemory.Load4(arguments.Inverse + inverse), weight = GlobalMemory.Load4(arguments.InverseWeights + inverse);
+        shared[found + i] = (int)term;
+        shared[foundWeights + i] = (int)weight;
     }
 
     /// <summary>Puts the terms that are there together, in ascending places.</summary>
-    private static void Pack(ExpertKernelArgs arguments, ArrayView<int> shared, int begin, int i, int firstRows, int found, int terms, int weights, int counts)
+    private static void Pack(ArrayView<int> shared, int i, int found, int foundWeights, int terms, int weights, int counts)
     {
-        int at = i / TRouting.TopK, first = at * TRouting.TopK, k = i - first, term = shared[found + i];
+        int at = i / TRouting.TopK, first = at * TRouting.TopK, term = shared[found + i];
         int place = RowList.CountValid(shared, found + first, found + i);
-        if (k == TRouting.TopK - 1)
+        if (i == first + TRouting.TopK - 1)
             shared[counts + at] = place + (term >= 0 ? 1 : 0);
         if (term < 0)
             return;
-        int source = RowList.SourceOf(shared, firstRows, arguments.Ranks, begin + at), slot = begin + at - shared[firstRows + source];
         shared[terms + first + place] = term;
-        shared[weights + first + place] = (int)GlobalMemory.Load4(arguments.InverseWeights + (ulong)(4L * ((((source * arguments.MaxTokens) + slot) * TRouting.TopK) + k)));
+        shared[weights + first + place] = shared[foundWeights + i];
     }
 
     /// <summary>Rows whose weights the caller has applied.</summary>

@@ -12,16 +12,29 @@ namespace Garden.Kernels.Experts;
 internal static unsafe class DispatchPlace<TRouting>
     where TRouting : unmanaged, IExpertRouting<TRouting>
 {
-    /// <summary>Works out where rows go, tells the rows their choices, and lists where results will be. All threads of a group call it.</summary>
+    /// <summary>Works out where rows go, tells the rows their choices, and lists where results will be. All threads of a group call it. A thread
+    /// may have its first choice already.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Place(ExpertKernelArgs arguments, ArrayView<int> shared, SendLayout layout, int begin, int count)
+    public static void Place(ExpertKernelArgs arguments, ArrayView<int> shared, SendLayout layout, int begin, int count, bool hasOwn, int ownExpert, int ownWeight)
     {
         int choices = count * TRouting.TopK;
         for (int i = Group.IdxX; i < choices; i += Group.DimX)
-            ReadChoice(arguments, shared, layout, begin, i);
+        {
+            // Safe: the host checked that there is room for all tokens of a round.
+            ulong at = (ulong)(4L * ((begin * TRouting.TopK) + i));
+            int expert = ownExpert, weight = ownWeight;
+            if (!hasOwn || i != Group.IdxX)
+            {
+                expert = (int)GlobalMemory.Load4(arguments.TopK + at);
+                weight = (int)GlobalMemory.Load4(arguments.Weights + at);
+            }
+
+            KeepChoice(arguments, shared, layout, i, expert, weight);
+        }
+
         Group.Barrier();
         for (int i = Group.IdxX; i < choices; i += Group.DimX)
-            FindFirst(arguments, shared, layout, begin, i);
+            FindFirst(arguments, shared, layout, i);
         Group.Barrier();
         for (int i = Group.IdxX; i < choices; i += Group.DimX)
             ListDestination(arguments, shared, layout, begin, i);
@@ -46,11 +59,9 @@ internal static unsafe class DispatchPlace<TRouting>
         }
     }
 
-    private static void ReadChoice(ExpertKernelArgs arguments, ArrayView<int> shared, SendLayout layout, int begin, int i)
+    private static void KeepChoice(ExpertKernelArgs arguments, ArrayView<int> shared, SendLayout layout, int i, int expert, int weight)
     {
-        // Safe: the host checked that there is room for all tokens of a round.
-        ulong at = (ulong)(4L * ((begin * TRouting.TopK) + i));
-        int expert = (int)GlobalMemory.Load4(arguments.TopK + at), weight = (int)GlobalMemory.Load4(arguments.Weights + at), rank = -1;
+        int rank = -1;
         if ((uint)expert < (uint)TRouting.Experts)
         {
             rank = DispatchCount<TRouting>.RankOf(arguments, expert);
@@ -69,7 +80,7 @@ internal static unsafe class DispatchPlace<TRouting>
         Atomic.Or(ref shared[layout.RankTokens + rank], bit);
     }
 
-    private static void FindFirst(ExpertKernelArgs arguments, ArrayView<int> shared, SendLayout layout, int begin, int i)
+    private static void FindFirst(ExpertKernelArgs arguments, ArrayView<int> shared, SendLayout layout, int i)
     {
         int rank = shared[layout.RankOf + i], token = i / TRouting.TopK;
         bool first = rank >= 0;

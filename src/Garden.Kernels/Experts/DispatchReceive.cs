@@ -37,7 +37,7 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
         Group.Barrier();
         ExpertWait.LetNextBegin();
         TTrace.Mark(arguments, Phase, 1);
-        SharedWords.Sum(shared, layout.Rows, layout.FirstRows, arguments.Ranks, 1);
+        SharedWords.Sum(shared, layout.Rows, layout.FirstRows, arguments.Ranks, 1, 1);
         if (arguments.Output != (int)ExpertOutput.RankRows)
             SumExperts(arguments, shared, layout);
         Group.Barrier();
@@ -54,9 +54,30 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
             int count = end - begin;
             if (count > batch)
                 count = batch;
-            Place(arguments, shared, layout, epoch, begin, count);
+            ListRows(arguments, shared, layout, epoch, begin, count);
+            Group.Barrier();
+            // The first payload is on its way while places are worked out.
+            int vectors = TRouting.HiddenSize * TRouting.ElementBytes / 16, all = count * vectors, step = Group.DimX, i = Group.IdxX;
+            Vector16 a = Load(shared, layout, i, all, vectors), b = Load(shared, layout, i + step, all, vectors);
+            Vector16 c = Load(shared, layout, i + (2 * step), all, vectors), d = Load(shared, layout, i + (3 * step), all, vectors);
+            Place(arguments, shared, layout, begin, count);
             TTrace.Mark(arguments, Phase, 3);
-            CopyPayload(arguments, shared, layout, count);
+            // Four loads are on their way before the first is stored; behind the end the last is loaded again and not stored.
+            while (i < all)
+            {
+                Store(arguments, shared, layout, i, all, vectors, a);
+                Store(arguments, shared, layout, i + step, all, vectors, b);
+                Store(arguments, shared, layout, i + (2 * step), all, vectors, c);
+                Store(arguments, shared, layout, i + (3 * step), all, vectors, d);
+                i += 4 * step;
+                if (i >= all)
+                    break;
+                a = Load(shared, layout, i, all, vectors);
+                b = Load(shared, layout, i + step, all, vectors);
+                c = Load(shared, layout, i + (2 * step), all, vectors);
+                d = Load(shared, layout, i + (3 * step), all, vectors);
+            }
+
             CopyScales(arguments, shared, layout, count);
             Group.Barrier();
         }
@@ -96,7 +117,7 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
         if (arguments.Output != (int)ExpertOutput.ExpertContiguous)
             return;
         Group.Barrier();
-        SharedWords.Sum(shared, layout.Totals, layout.Starts, experts, arguments.Padding);
+        SharedWords.Sum(shared, layout.Totals, layout.Starts, experts, arguments.Padding, 0);
     }
 
     /// <summary>Leaves for the combine what each source is owed, and for the experts where their rows are.</summary>
@@ -116,8 +137,8 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
             GlobalMemory.Store4(arguments.ExpertCounts + (ulong)(4 * expert), (uint)shared[layout.Totals + expert]);
     }
 
-    /// <summary>Works out where the rows of a batch go, a thread a choice, and leaves the inverse of it.</summary>
-    private static void Place(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, uint epoch, int begin, int count)
+    /// <summary>Finds the rows of a batch, a thread a row.</summary>
+    private static void ListRows(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, uint epoch, int begin, int count)
     {
         for (int i = Group.IdxX; i < count; i += Group.DimX)
         {
@@ -127,8 +148,11 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
             shared[layout.RowSource + i] = source;
             shared[layout.RowPlace + i] = ((source * arguments.MaxTokens) + slot) * TRouting.TopK;
         }
+    }
 
-        Group.Barrier();
+    /// <summary>Works out where they go, a thread a choice, and leaves the inverse of it.</summary>
+    private static void Place(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int begin, int count)
+    {
         for (int i = Group.IdxX; i < count * TRouting.TopK; i += Group.DimX)
             PlaceChoice(arguments, shared, layout, begin, i);
         Group.Barrier();
@@ -186,24 +210,6 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
         GlobalMemory.Store4(arguments.InverseWeights + inverse, weight);
     }
 
-    private static void CopyPayload(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int count)
-    {
-        int vectors = TRouting.HiddenSize * TRouting.ElementBytes / 16, all = count * vectors, step = Group.DimX;
-        // Four loads are on their way before the first is stored; behind the end the last is loaded again and not stored.
-        for (int i = Group.IdxX; i < all; i += 4 * step)
-        {
-            Vector16 a = Load(shared, layout, i, all, vectors), b = Load(shared, layout, i + step, all, vectors);
-            Vector16 c = Load(shared, layout, i + (2 * step), all, vectors), d = Load(shared, layout, i + (3 * step), all, vectors);
-            Store(arguments, shared, layout, i, vectors, a);
-            if (i + step < all)
-                Store(arguments, shared, layout, i + step, vectors, b);
-            if (i + (2 * step) < all)
-                Store(arguments, shared, layout, i + (2 * step), vectors, c);
-            if (i + (3 * step) < all)
-                Store(arguments, shared, layout, i + (3 * step), vectors, d);
-        }
-    }
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector16 Load(ArrayView<int> shared, ReceiveLayout layout, int i, int all, int vectors)
     {
@@ -212,8 +218,10 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int i, int vectors, Vector16 value)
+    private static void Store(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int i, int all, int vectors, Vector16 value)
     {
+        if (i >= all)
+            return;
         int row = i / vectors, first = layout.Packed + (row * TRouting.TopK), end = first + shared[layout.Copies + row];
         ulong to = arguments.Rows + ((ulong)(i - (row * vectors)) * 16);
         for (int copy = first; copy < end; copy++)

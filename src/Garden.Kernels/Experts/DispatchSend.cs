@@ -51,6 +51,15 @@ public static unsafe class DispatchSend<TRouting, TRows, TTrace>
                 shared[i] = 0;
             if (Group.IdxX == 0)
                 shared[SendLayout.Dropped] = shared[SendLayout.Invalid] = 0;
+            // On its way while slots are waited for and choices are counted: the thread's choice of the first batch.
+            int ownExpert = -1, ownWeight = 0;
+            if (Group.IdxX < (end - first) * TRouting.TopK)
+            {
+                ulong own = (ulong)(4L * ((first * TRouting.TopK) + Group.IdxX));
+                ownExpert = (int)GlobalMemory.Load4(arguments.TopK + own);
+                ownWeight = (int)GlobalMemory.Load4(arguments.Weights + own);
+            }
+
             Gate(arguments, shared, layout, epoch);
             Group.Barrier();
             ExpertWait.LetNextBegin();
@@ -59,7 +68,8 @@ public static unsafe class DispatchSend<TRouting, TRows, TTrace>
             Group.Barrier();
             TTrace.Mark(arguments, Phase, 2);
             SumRanks(arguments, shared, layout);
-            SetLines(arguments, shared, layout, epoch);
+            if (arguments.HasStaging != 0)
+                SetStagedLines(arguments, shared, layout);
             WriteCounts(arguments, shared, layout);
             Group.Barrier();
             TTrace.Mark(arguments, Phase, 3);
@@ -69,7 +79,7 @@ public static unsafe class DispatchSend<TRouting, TRows, TTrace>
                 int count = end - begin;
                 if (count > SendLayout.Batch)
                     count = SendLayout.Batch;
-                DispatchPlace<TRouting>.Place(arguments, shared, layout, begin, count);
+                DispatchPlace<TRouting>.Place(arguments, shared, layout, begin, count, begin == first, ownExpert, ownWeight);
                 TTrace.Mark(arguments, Phase, 4);
                 TRows.Write(arguments, shared, layout.Destinations, layout.Counts, begin, count);
                 if (begin + count == end)
@@ -109,7 +119,7 @@ public static unsafe class DispatchSend<TRouting, TRows, TTrace>
             ulong dispatch = GlobalMemory.Load8(peer), incoming = GlobalMemory.Load8(peer + ExpertPeerEntry.IncomingOffset), outgoing = GlobalMemory.Load8(peer + ExpertPeerEntry.OutgoingOffset);
             uint masked = GlobalMemory.Load4(peer + ExpertPeerEntry.IsMaskedOffset), staged = GlobalMemory.Load4(peer + ExpertPeerEntry.IsStagedOffset);
             int kind = PeerWords.Keep(arguments, shared, rank, masked, staged, outgoing);
-            SharedWords.SetAddress(shared, layout.Line + (2 * rank), dispatch);
+            SharedWords.SetAddress(shared, layout.Line + (2 * rank), staged != 0 ? dispatch : dispatch + ((epoch & 1) * (ulong)arguments.Ranks * arguments.SlotBytes));
             // A slot has two parities, staging one.
             bool may = kind != PeerWords.Masked && ExpertWait.MaySend(arguments, Phase, rank, incoming + ExpertWait.DispatchConsumed, epoch - 2 + staged, epoch);
             shared[layout.Writable + rank] = may ? 1 : 0;
@@ -136,48 +146,41 @@ public static unsafe class DispatchSend<TRouting, TRows, TTrace>
         }
 
         Group.Barrier();
-        SharedWords.Sum(shared, layout.Totals, layout.CombineRow, ranks, 1);
-        SharedWords.Sum(shared, layout.Lines, layout.StagedLine, ranks, 1);
+        SharedWords.Sum(shared, layout.Totals, layout.CombineRow, ranks, 1, 0);
+        SharedWords.Sum(shared, layout.Lines, layout.StagedLine, ranks, 1, 1);
         Group.Barrier();
     }
 
-    /// <summary>Where each rank's line of the round is.</summary>
-    private static void SetLines(ExpertKernelArgs arguments, ArrayView<int> shared, SendLayout layout, uint epoch)
+    /// <summary>Where the lines of ranks on other nodes are: behind those of the ranks before.</summary>
+    private static void SetStagedLines(ExpertKernelArgs arguments, ArrayView<int> shared, SendLayout layout)
     {
         for (int rank = Group.IdxX; rank < arguments.Ranks; rank += Group.DimX)
         {
-            ulong dispatch = SharedWords.Address(shared, layout.Line + (2 * rank));
-            ulong line = PeerWords.Kind(shared, rank) == PeerWords.Staged
-                ? dispatch + ((ulong)shared[layout.StagedLine + rank] * ExpertBuffers.LineAlignment)
-                : dispatch + ((epoch & 1) * (ulong)arguments.Ranks * arguments.SlotBytes);
+            if (PeerWords.Kind(shared, rank) != PeerWords.Staged)
+                continue;
+            ulong line = SharedWords.Address(shared, layout.Line + (2 * rank)) + ((ulong)shared[layout.StagedLine + rank] * ExpertBuffers.LineAlignment);
             SharedWords.SetAddress(shared, layout.Line + (2 * rank), line);
         }
 
         Group.Barrier();
     }
 
-    /// <summary>Writes the counts of the lines ahead of the rows; ranks are dealt to the groups.</summary>
+    /// <summary>Writes the counts of the lines ahead of the rows, a thread an expert; ranks are dealt to the groups.</summary>
     private static void WriteCounts(ExpertKernelArgs arguments, ArrayView<int> shared, SendLayout layout)
     {
-        for (int rank = Grid.IdxX; rank < arguments.Ranks; rank += Grid.DimX)
+        // Most groups of a large grid have none.
+        if (Grid.IdxX >= arguments.Ranks)
+            return;
+        for (int expert = Group.IdxX; expert < TRouting.Experts; expert += Group.DimX)
         {
-            if (shared[layout.Writable + rank] == 0)
+            int rank = DispatchCount<TRouting>.RankOf(arguments, expert);
+            if (rank % Grid.DimX != Grid.IdxX || shared[layout.Writable + rank] == 0)
                 continue;
-            ulong line = SharedWords.Address(shared, layout.Line + (2 * rank));
-            int begin = rank * arguments.ExpertsPerRank;
-            int experts = TRouting.Experts - begin;
-            if (experts > arguments.ExpertsPerRank)
-                experts = arguments.ExpertsPerRank;
-            int sum = 0;
-            for (int expert = Group.IdxX; expert < experts; expert += Group.DimX)
-            {
-                int count = shared[layout.ChoicesAhead + begin + expert] + shared[layout.ChoicesFrom + begin + expert];
-                GlobalMemory.Store4(line + ExpertRankHeader.SizeInBytes + (ulong)(4 * expert), (uint)count);
-                sum += count;
-            }
-
-            if (sum != 0)
-                Atomic.Add(ref shared[layout.ChoicesOf + rank], sum);
+            int count = shared[layout.ChoicesAhead + expert] + shared[layout.ChoicesFrom + expert];
+            ulong counts = SharedWords.Address(shared, layout.Line + (2 * rank)) + ExpertRankHeader.SizeInBytes;
+            GlobalMemory.Store4(counts + (ulong)(4 * (expert - (rank * arguments.ExpertsPerRank))), (uint)count);
+            if (count != 0)
+                Atomic.Add(ref shared[layout.ChoicesOf + rank], count);
         }
     }
 

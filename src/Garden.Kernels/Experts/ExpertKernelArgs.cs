@@ -33,6 +33,9 @@ public struct ExpertKernelArgs
     /// <summary>Experts of this rank.</summary>
     public int LocalExperts;
 
+    /// <summary>1 when there are ranks on other nodes.</summary>
+    public int HasStaging;
+
     /// <summary>An <see cref="ExpertOutput"/>.</summary>
     public int Output;
 

@@ -19,6 +19,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
 {
     /// <summary>Words of shared memory that a kernel counts rows in: many tokens go to few ranks, so each rank has several.</summary>
     private const int CounterWords = 64;
+    private const int FewTokens = 256;
 
     private readonly ExpertKernels<TRouting> _kernels;
     private readonly ExpertRankMemory _memory;
@@ -214,7 +215,8 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
             Output = (int)Options.Output,
             DeadlineNanoseconds = (ulong)Options.Deadline.TotalNanoseconds,
             Looks = Options.Looks,
-            CounterCopies = Math.Clamp(CounterWords / ranks, 1, 32),
+            HasStaging = _memory.DispatchStaging is null ? 0 : 1,
+            CounterCopies = Math.Clamp((Group.Tokens <= FewTokens ? CounterWords / 8 : CounterWords) / ranks, 1, 32),
             SlotBytes = (ulong)ExpertBuffers.SlotBytes<TRouting>(ranks, Group.Tokens),
             LineBytes = (ulong)ExpertBuffers.LineBytes<TRouting>(ranks),
             CombineAreaBytes = (ulong)ExpertBuffers.CombineBytes<TRouting>(ranks, Group.Tokens) / ExpertBuffers.Parities,

@@ -6,8 +6,9 @@ namespace Garden.Kernels.Experts;
 
 /// <summary>
 /// Waits of kernels for other ranks. No group waits for another group of its kernel: each looks at the rank's flag itself. Groups that
-/// receive must all place rows alike, so the first that knows whether the rank came in time decides it for all; groups that send
-/// need not agree: when one gave up, the last does not tell the rank.
+/// receive must all place rows alike, so only the first group gives up on a rank, in two steps: it closes the rank, looks once more, and
+/// then says how it ended. Who sees the flag and a rank that is not closed goes on at once. Groups that send need not agree: when one
+/// gave up, the last does not tell the rank.
 /// </summary>
 public static unsafe class ExpertWait
 {
@@ -18,6 +19,10 @@ public static unsafe class ExpertWait
 
     private const uint CameInTime = 1;
     private const uint DidNotCome = 2;
+    private const uint Closed = 3;
+
+    /// <summary>How often a group of the CPU accelerator looks for the first group's word: it runs on another thread by then.</summary>
+    private const int LooksForWord = 1 << 30;
 
     /// <summary>The first thing a kernel does: it may have been started before the one in front of it ended.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -50,16 +55,20 @@ public static unsafe class ExpertWait
     public static bool HasFailed(ExpertKernelArgs arguments, int phase, int rank, uint epoch) =>
         GlobalMemory.Load4(Verdict(arguments, phase, rank, epoch)) == DidNotCome;
 
-    /// <summary>What all groups of a kernel take as true about a rank: whether it came in time. One thread of each group asks for each rank.</summary>
+    /// <summary>
+    /// What all groups of a kernel take as true about a rank: whether it came in time. <paramref name="came"/> is what the caller saw; with
+    /// true, everything the rank wrote is visible afterwards.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool Agree(ExpertKernelArgs arguments, int phase, int rank, bool came, uint epoch)
+    public static bool Agree(ExpertKernelArgs arguments, int phase, int rank, ulong flag, uint target, bool came, uint epoch)
     {
-        uint mine = came ? CameInTime : DidNotCome;
-        uint before = Atomic.CompareExchange(ref *(uint*)Verdict(arguments, phase, rank, epoch), 0u, mine);
-        if ((before == 0 ? mine : before) == CameInTime)
+        ulong verdict = Verdict(arguments, phase, rank, epoch);
+        if (came && DeviceFlag.LoadAcquireGpu(verdict) == 0)
             return true;
-        ReportMissing(arguments, phase, rank, epoch);
-        return false;
+        bool agreed = Grid.IdxX == 0 ? Decide(verdict, flag, target) : Learn(arguments, verdict, flag, target);
+        if (!agreed)
+            ReportMissing(arguments, phase, rank, epoch);
+        return agreed;
     }
 
     /// <summary>Makes room for what the groups of the kernel's next round agree on. For the last group, a thread a rank.</summary>
@@ -121,6 +130,41 @@ public static unsafe class ExpertWait
         {
             DeviceFlag.FenceSystem();
             DeviceFlag.StoreReleaseSystem8(progress, epoch);
+        }
+    }
+
+    /// <summary>
+    /// The first group's decision. Who saw the flag of a rank that was not closed yet saw it before this group looks again, so that it is seen here too; who
+    /// sees it later sees that the rank is closed, and waits for the word.
+    /// </summary>
+    private static bool Decide(ulong verdict, ulong flag, uint target)
+    {
+        // The kernel ran in this round before: its word stands.
+        if (DeviceFlag.LoadAcquireGpu(verdict) == DidNotCome)
+            return false;
+        Atomic.Exchange(ref *(uint*)verdict, Closed);
+        DeviceFlag.FenceSystem();
+        bool came = (int)(DeviceFlag.LoadAcquireSystem(flag) - target) >= 0;
+        Atomic.Exchange(ref *(uint*)verdict, came ? CameInTime : DidNotCome);
+        return came;
+    }
+
+    private static bool Learn(ExpertKernelArgs arguments, ulong verdict, ulong flag, uint target)
+    {
+        ulong start = DeviceClock.Nanoseconds();
+        int left = LooksForWord;
+        while (true)
+        {
+            // The flag first: what it means depends on what the verdict is afterwards.
+            bool came = (int)(DeviceFlag.LoadAcquireSystem(flag) - target) >= 0;
+            uint word = DeviceFlag.LoadAcquireGpu(verdict);
+            if (word == DidNotCome)
+                return false;
+            if (came && word != Closed)
+                return true;
+            // The first group gives up by its own deadline, which began no later than one deadline from here.
+            if (CudaAsm.IsSupported ? DeviceClock.Nanoseconds() - start > 2 * arguments.DeadlineNanoseconds : left-- <= 0)
+                return false;
         }
     }
 

@@ -45,13 +45,10 @@ internal static unsafe class ReceiveLines<TRouting>
         {
             Vector16 line = GlobalMemory.Load16(slot);
             PeerWords.Keep(arguments, shared, source, masked, staged, outgoing);
-            agreed = expected && ExpertWait.Agree(arguments, Phase, source, came, epoch) ? 1 : 0;
-            // Another group saw the flag in time; what it stands for must be visible here too.
+            agreed = expected && ExpertWait.Agree(arguments, Phase, source, flag, epoch, came, epoch) ? 1 : 0;
+            // It was read before the flag was seen.
             if (agreed != 0 && !came)
-            {
-                DeviceFlag.LoadAcquireSystem(flag);
                 line = GlobalMemory.Load16(slot);
-            }
 
             KeepLine(arguments, shared, layout, epoch, source, agreed != 0, line);
         }

@@ -20,15 +20,18 @@ internal static class SharedWords
 
     /// <summary>
     /// Exclusive sums of <paramref name="count"/> words, each filled up to a multiple of <paramref name="padding"/>; the sum of all behind the
-    /// last. The first warp does it, a lane a stretch of words; all threads of the group call it, with a barrier in front and one behind.
+    /// last. One warp does it, a lane a stretch of words; all threads of the group call it, with a barrier in front and one behind.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Sum(ArrayView<int> shared, int from, int to, int count, int padding)
+    public static void Sum(ArrayView<int> shared, int from, int to, int count, int padding, int warp)
     {
-        int lanes = Warp.WarpSize;
-        if (Group.IdxX >= lanes)
+        int lanes = Warp.WarpSize, lane = Group.IdxX - (warp * lanes);
+        // Sums of different warps are at the same time; a group that has not as many does them one after the other.
+        if (Group.DimX <= warp * lanes)
+            lane = Group.IdxX;
+        if ((uint)lane >= (uint)lanes)
             return;
-        int each = (count + lanes - 1) / lanes, first = Group.IdxX * each, end = first + each;
+        int each = (count + lanes - 1) / lanes, first = lane * each, end = first + each;
         if (first > count)
             first = count;
         if (end > count)
@@ -40,7 +43,7 @@ internal static class SharedWords
         for (int distance = 1; distance < lanes; distance <<= 1)
         {
             int other = Warp.ShuffleUp(sum, distance);
-            if (Group.IdxX >= distance)
+            if (lane >= distance)
                 sum += other;
         }
 
@@ -51,7 +54,7 @@ internal static class SharedWords
             next += Padded(shared[from + i], padding);
         }
 
-        if (Group.IdxX == lanes - 1)
+        if (lane == lanes - 1)
             shared[to + count] = sum;
     }
 
