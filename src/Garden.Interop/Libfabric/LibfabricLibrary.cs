@@ -57,6 +57,9 @@ internal static class LibfabricLibrary
     {
         // Debian's library brings libinfinipath, which takes over SIGSEGV when it is loaded: the runtime's null checks would end the process.
         ProcessEnvironment.SetDefault("IPATH_NO_BACKTRACE", "1");
+        // Providers that register with the device (efa, verbs) keep what was closed in a cache, and its key stays good: peers could still
+        // write to memory that was unregistered. Regions here are registered once and live long.
+        ProcessEnvironment.SetDefault("FI_MR_CACHE_MAX_COUNT", "0");
         return NativeLibrary.TryLoad(Soname, out nint handle) ? handle : 0;
     }
 }
