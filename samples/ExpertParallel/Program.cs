@@ -4,6 +4,7 @@ using ExpertParallel;
 using Garden;
 
 const int WrongData = 1;
+const int Usage = 2;
 const int Failed = 3;
 
 var ranks = new Option<int>("--ranks") { Description = "Ranks, all in this process.", DefaultValueFactory = static _ => 4 };
@@ -54,4 +55,6 @@ command.SetAction(async (parsed, cancellationToken) =>
         return Failed;
     }
 });
-return await command.Parse(args).InvokeAsync();
+ParseResult line = command.Parse(args);
+int code = await line.InvokeAsync();
+return line.Errors.Count > 0 ? Usage : code;

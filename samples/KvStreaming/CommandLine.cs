@@ -41,32 +41,42 @@ internal static class CommandLine
         {
             requests, trace, realtime, layers, nics, reorder, corrupt, json, layerTime, placement, chunk, inFlight, seed, fabric, device, twoProcesses, role, rendezvous, peer, bind,
         };
-        command.SetAction((parsed, cancellationToken) => run(
-            new SampleOptions
+        command.SetAction((parsed, cancellationToken) =>
+        {
+            bool onNvlink = parsed.GetValue(fabric) == FabricName.Nvlink;
+            foreach (Option option in onNvlink ? (Option[])[realtime, nics, layerTime, chunk, inFlight] : [device])
             {
-                Requests = parsed.GetValue(requests),
-                Trace = parsed.GetValue(trace),
-                Realtime = parsed.GetValue(realtime),
-                Layers = parsed.GetValue(layers),
-                Nics = parsed.GetValue(nics),
-                ReorderSeed = parsed.GetResult(reorder) is null ? null : parsed.GetValue(reorder) ?? DefaultReorderSeed,
-                Corrupt = parsed.GetValue(corrupt),
-                Json = parsed.GetValue(json),
-                LayerTime = TimeSpan.FromMicroseconds(parsed.GetValue(layerTime)),
-                Placement = parsed.GetValue(placement),
-                ChunkTokens = parsed.GetValue(chunk),
-                InFlight = parsed.GetValue(inFlight),
-                Seed = parsed.GetValue(seed),
-                Fabric = parsed.GetValue(fabric),
-                Device = parsed.GetValue(device),
-                TwoProcesses = parsed.GetValue(twoProcesses),
-                Role = parsed.GetValue(role),
-                Rendezvous = parsed.GetValue(rendezvous),
-                Peer = parsed.GetValue(peer),
-                Bind = parsed.GetValue(bind)!,
-            },
-            cancellationToken));
+                if (parsed.GetResult(option) is { Implicit: false })
+                    throw new UsageException($"{option.Name} is {(onNvlink ? "not for --fabric nvlink, whose model is a captured graph" : "for --fabric nvlink")}; leave it out.");
+            }
+
+            return run(Read(parsed), cancellationToken);
+        });
         return command;
+
+        SampleOptions Read(ParseResult parsed) => new()
+        {
+            Requests = parsed.GetValue(requests),
+            Trace = parsed.GetValue(trace),
+            Realtime = parsed.GetValue(realtime),
+            Layers = parsed.GetValue(layers),
+            Nics = parsed.GetValue(nics),
+            ReorderSeed = parsed.GetResult(reorder) is null ? null : parsed.GetValue(reorder) ?? DefaultReorderSeed,
+            Corrupt = parsed.GetValue(corrupt),
+            Json = parsed.GetValue(json),
+            LayerTime = TimeSpan.FromMicroseconds(parsed.GetValue(layerTime)),
+            Placement = parsed.GetValue(placement),
+            ChunkTokens = parsed.GetValue(chunk),
+            InFlight = parsed.GetValue(inFlight),
+            Seed = parsed.GetValue(seed),
+            Fabric = parsed.GetValue(fabric),
+            Device = parsed.GetValue(device),
+            TwoProcesses = parsed.GetValue(twoProcesses),
+            Role = parsed.GetValue(role),
+            Rendezvous = parsed.GetValue(rendezvous),
+            Peer = parsed.GetValue(peer),
+            Bind = parsed.GetValue(bind)!,
+        };
     }
 
     private static void RequireRange<T>(Option<T> option, int least, int most) =>

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using Garden;
 using KvStreaming;
 
@@ -17,7 +18,9 @@ Console.CancelKeyPress += (_, pressed) =>
 
 try
 {
-    return await CommandLine.Create(RunAsync).Parse(args).InvokeAsync(new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, interrupt.Token);
+    ParseResult parsed = CommandLine.Create(RunAsync).Parse(args);
+    int code = await parsed.InvokeAsync(new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, interrupt.Token);
+    return parsed.Errors.Count > 0 ? Usage : code;
 }
 catch (UsageException exception)
 {

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using Garden;
 using WeightSync;
 
@@ -7,7 +8,9 @@ const int Interrupted = 130;
 
 try
 {
-    return await CommandLine.Create(RunAsync).Parse(args).InvokeAsync(new() { EnableDefaultExceptionHandler = false });
+    ParseResult parsed = CommandLine.Create(RunAsync).Parse(args);
+    int code = await parsed.InvokeAsync(new() { EnableDefaultExceptionHandler = false });
+    return parsed.Errors.Count > 0 ? Usage : code;
 }
 catch (UsageException exception)
 {
