@@ -36,7 +36,7 @@ public static unsafe class CombineReceive<TRouting, TTrace>
     {
         TTrace.Mark(arguments, Phase, 0);
         uint epoch = GlobalMemory.Load4(arguments.State);
-        int tokens = (int)GlobalMemory.Load4(arguments.State + 4);
+        int tokens = (int)GlobalMemory.Load4(arguments.State + ExpertRoundState.RoundTokensOffset);
         ulong region = arguments.Combine + (DispatchSend<TRouting, CopiedRows<TRouting>, NoTrace>.CombineArea(arguments, epoch) * arguments.CombineAreaBytes);
         if (tokens > arguments.MaxTokens)
             tokens = arguments.MaxTokens;

@@ -84,7 +84,7 @@ public static unsafe class CombineSend<TRouting, TTrace>
         TTrace.Mark(arguments, Phase, 4);
         for (int source = Group.IdxX; source < ranks; source += Group.DimX)
         {
-            bool sent = PeerWords.Kind(shared, source) != PeerWords.Masked && !ExpertWait.HasFailed(arguments, Phase, source, epoch);
+            bool sent = shared[sendable + source] != 0 && !ExpertWait.HasFailed(arguments, Phase, source, epoch);
             ExpertWait.Forget(arguments, Phase, source, epoch);
             if (PeerWords.Kind(shared, source) == PeerWords.Staged)
             {
@@ -112,9 +112,11 @@ public static unsafe class CombineSend<TRouting, TTrace>
         uint rows = GlobalMemory.Load4(arguments.Received + (ulong)(4 * source)), row = GlobalMemory.Load4(arguments.Received + (ulong)(4 * (arguments.Ranks + source)));
         int kind = PeerWords.Keep(arguments, shared, source, masked, staged, outgoing);
         // Results have two areas, staging one.
-        bool may = kind != PeerWords.Masked && ExpertWait.MaySend(arguments, Phase, source, incoming + ExpertWait.CombineConsumed, epoch - 2 + staged, epoch);
+        // A source that did not come in time is sent nothing and told nothing: its results would be of another round.
+        bool owed = rows != uint.MaxValue;
+        bool may = kind != PeerWords.Masked && owed && ExpertWait.MaySend(arguments, Phase, source, incoming + ExpertWait.CombineConsumed, epoch - 2 + staged, epoch);
         shared[sendable + source] = may ? 1 : 0;
-        shared[rowsOf + source] = (int)rows;
+        shared[rowsOf + source] = owed ? (int)rows : 0;
         ulong area = (row & (uint)ExpertRankHeader.CombineAreaBit) != 0 ? arguments.CombineAreaBytes : 0;
         ulong first = (row & ~(uint)ExpertRankHeader.CombineAreaBit) * (ulong)TRouting.CombineRowBytes;
         SharedWords.SetAddress(shared, targets + (2 * source), kind == PeerWords.Staged ? combine : combine + area + first);

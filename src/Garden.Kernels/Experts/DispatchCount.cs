@@ -74,6 +74,9 @@ internal static unsafe class DispatchCount<TRouting>
             return seen;
         }
 
+        // It keeps its place, for groups that may write to the rank.
+        if (shared[layout.Writable + rank] == 0)
+            Atomic.Add(ref shared[SendLayout.Dropped], 1);
         Atomic.Add(ref shared[choicesOf + expert], 1);
         ulong bit = rank < SeenRanks ? 1ul << rank : 0;
         if (rank < SeenRanks ? (seen & bit) == 0 : IsFirst(arguments, chosen, k, rank))

@@ -122,7 +122,8 @@ internal static unsafe class DispatchPlace<TRouting>
         if (rank < 0)
             return;
         int slot = shared[layout.RowsAhead + rank] + IntrinsicMath.PopCount(shared[layout.RankTokens + rank] & ((1 << token) - 1));
-        GlobalMemory.Store4(arguments.SourceRanks + list + (ulong)(4 * place), (uint)rank);
+        // Nothing comes back from a rank that was sent nothing.
+        GlobalMemory.Store4(arguments.SourceRanks + list + (ulong)(4 * place), shared[layout.Writable + rank] == 0 ? uint.MaxValue : (uint)rank);
         GlobalMemory.Store4(arguments.Sources + list + (ulong)(4 * place), (uint)(shared[layout.CombineRow + rank] + slot));
         int target = (token * TRouting.TopK) + place;
         shared[layout.Targets + target] = rank;

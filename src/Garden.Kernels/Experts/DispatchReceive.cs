@@ -89,7 +89,8 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
         for (int source = Group.IdxX; source < arguments.Ranks; source += Group.DimX)
         {
             ExpertWait.Forget(arguments, Phase, source, epoch);
-            ExpertWait.Tell(arguments, shared, source, ExpertWait.DispatchConsumed, epoch);
+            if (shared[layout.Came + source] != 0)
+                ExpertWait.Tell(arguments, shared, source, ExpertWait.DispatchConsumed, epoch);
         }
 
         ExpertWait.Raise(arguments.DispatchReceived, epoch);
@@ -105,10 +106,10 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
             int next = 0;
             for (int source = 0; source < arguments.Ranks; source++)
             {
-                int at = (source * experts) + expert, count = shared[layout.Counts + at], most = shared[layout.Rows + source];
+                int at = (source * experts) + expert;
                 shared[layout.Bases + at] = next;
-                // A row chooses an expert once; more would reach past the output.
-                next += (uint)count > (uint)most ? most : count;
+                if (shared[layout.Rows + source] != 0)
+                    next += shared[layout.Counts + at];
             }
 
             shared[layout.Totals + expert] = next;
@@ -125,7 +126,9 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
     {
         for (int source = Group.IdxX; source < arguments.Ranks; source += Group.DimX)
         {
-            GlobalMemory.Store4(arguments.Received + (ulong)(4 * source), (uint)shared[layout.Rows + source]);
+            // A source that did not come, or was refused, is owed nothing: not even the word that its results are there.
+            bool came = shared[layout.Came + source] != 0;
+            GlobalMemory.Store4(arguments.Received + (ulong)(4 * source), came ? (uint)shared[layout.Rows + source] : uint.MaxValue);
             GlobalMemory.Store4(arguments.Received + (ulong)(4 * (arguments.Ranks + source)), (uint)shared[layout.CombineRows + source]);
         }
 
@@ -179,7 +182,7 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
         uint weight = GlobalMemory.Load4(from + (ulong)(TRouting.WeightsOffset + (4 * k)));
         int expert = ExpertSelection.Expert(selection), ordinal = ExpertSelection.Ordinal(selection);
         // What a row says is checked: it reaches into memory here.
-        bool here = selection >= 0 && expert < arguments.LocalExperts && ordinal < arguments.MaxTokens;
+        bool here = selection >= 0 && expert < arguments.LocalExperts;
         if (arguments.Output == (int)ExpertOutput.RankRows)
         {
             ulong at = (ulong)(4L * (((begin + row) * TRouting.TopK) + k));
@@ -196,7 +199,7 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
         }
 
         int output = -1;
-        if (here)
+        if (here && ordinal < shared[layout.Counts + (source * arguments.LocalExperts) + expert])
         {
             output = ordinal + (arguments.Output == (int)ExpertOutput.ExpertSlabs
                 ? ((expert * arguments.Ranks) + source) * arguments.MaxTokens

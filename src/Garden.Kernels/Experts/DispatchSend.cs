@@ -92,7 +92,7 @@ public static unsafe class DispatchSend<TRouting, TRows, TTrace>
 
         TTrace.Mark(arguments, Phase, 5);
         if (Grid.IdxX == 0)
-            Report(arguments, shared, layout, epoch);
+            Report(arguments, shared, layout, epoch, tokens);
         if (!ExpertWait.IsLastGroup(arguments.State + ExpertRoundState.DispatchSendGroupsOffset, shared))
             return;
         TTrace.Mark(arguments, Phase, 6);
@@ -203,7 +203,7 @@ public static unsafe class DispatchSend<TRouting, TRows, TTrace>
     }
 
     /// <summary>Tells what was not sent, and the network what is staged. The first group does.</summary>
-    private static void Report(ExpertKernelArgs arguments, ArrayView<int> shared, SendLayout layout, uint epoch)
+    private static void Report(ExpertKernelArgs arguments, ArrayView<int> shared, SendLayout layout, uint epoch, int tokens)
     {
         for (int rank = Group.IdxX; rank < arguments.Ranks; rank += Group.DimX)
         {
@@ -217,8 +217,11 @@ public static unsafe class DispatchSend<TRouting, TRows, TTrace>
         if (Group.IdxX != 0)
             return;
         GlobalMemory.Store4(arguments.State + ExpertRoundState.ReportedEpochOffset, epoch);
-        GlobalMemory.Store4(arguments.State + ExpertRoundState.DroppedOffset, (uint)shared[SendLayout.Dropped]);
-        GlobalMemory.Store4(arguments.State + ExpertRoundState.InvalidOffset, (uint)shared[SendLayout.Invalid]);
+        // The host may tell the next round's tokens before this one has ended.
+        GlobalMemory.Store4(arguments.State + ExpertRoundState.RoundTokensOffset, (uint)tokens);
+        ulong dropped = arguments.State + ExpertRoundState.DroppedOffset, invalid = arguments.State + ExpertRoundState.InvalidOffset;
+        GlobalMemory.Store4(dropped, GlobalMemory.Load4(dropped) + (uint)shared[SendLayout.Dropped]);
+        GlobalMemory.Store4(invalid, GlobalMemory.Load4(invalid) + (uint)shared[SendLayout.Invalid]);
     }
 
     /// <summary>The last group tells a rank that its rows are there, unless a group gave up on it.</summary>

@@ -22,6 +22,7 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
     private readonly List<ProgressWatcher> _watchers = [];
     private readonly List<MappedBuffer> _mappedValues = [];
     private readonly ImmCounter?[] _counters;
+    private readonly long[] _before;
     private readonly ExpertPeerLink?[] _links;
     private readonly ScatterTarget[] _targets;
     private readonly MemoryRegion _window;
@@ -45,7 +46,9 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
             throw new PlanException($"The group ({rank.Group}) is one node: its ranks are connected with ExpertRank.Connect and need no network.");
         (_rank, _engine) = (rank, engine);
         _counters = new ImmCounter?[4 * rank.Group.Ranks];
+        _before = new long[_counters.Length];
         _links = new ExpertPeerLink?[rank.Group.Ranks];
+        ReadCounters();
         _targets = new ScatterTarget[rank.Group.Ranks];
         _window = Register(rank.Window);
         _combine = Register(rank.CombineRegion);
@@ -147,15 +150,28 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
             watcher.Signal(0);
     }
 
+    /// <summary>An engine counts from its first immediate: what an exchange before this one counted is not this one's. Nobody knows this one's address yet.</summary>
+    private void ReadCounters()
+    {
+        int node = _rank.Rank / _rank.Group.RanksPerNode;
+        for (int index = 0; index < _counters.Length; index++)
+        {
+            if (index % _rank.Group.Ranks / _rank.Group.RanksPerNode == node)
+                continue;
+            ImmCounter counter = _counters[index] = _engine.GetCounter(_options.FirstNumber + (uint)index);
+            _before[index] = counter.Value;
+        }
+    }
+
     private void Link(int rank, ExpertPeerLink link)
     {
         for (uint what = 0; what < 4; what++)
         {
             int index = (int)(what * (uint)_rank.Group.Ranks) + rank;
-            ImmCounter counter = _counters[index] = _engine.GetCounter(_options.FirstNumber + (uint)index);
             nint word = Word(rank, what);
-            // Rounds begin at 1, and so does the count: numbers count from the engine's first immediate.
-            counter.OnCount(count => Arrived(word, (uint)count));
+            long before = _before[index];
+            // Rounds begin at 1, and so does the count.
+            _counters[index]!.OnCount(count => Arrived(word, (uint)(count - before)));
         }
 
         _links[rank] = link;
@@ -164,9 +180,13 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
 
     private void Arrived(nint word, uint count)
     {
-        Store(word, count);
         lock (_arrival)
+        {
+            // The first call is on the connecting thread; the worker's may have been before it.
+            if ((int)(count - Load(word)) > 0)
+                Store(word, count);
             Monitor.PulseAll(_arrival);
+        }
     }
 
     private void OnPeerFailed(Peer peer, PeerFailedException failure)

@@ -70,27 +70,42 @@ public sealed partial class ExpertRank<TRouting>
         WriteEpoch(epoch);
     }
 
-    /// <summary>What the last round dropped. Call it when the round's kernels have ended.</summary>
-    /// <exception cref="ExpertTimeoutException">A rank did not come in the round; the message names it and its experts.</exception>
+    /// <summary>
+    /// What rounds dropped since the last report; however many they were, each failure is thrown once. Call it when the rounds' kernels have ended.
+    /// </summary>
+    /// <exception cref="ExpertTimeoutException">A rank did not come in a round; the message names it, its experts and the last such round.</exception>
     /// <exception cref="PlanException">A rank sent a line that cannot be: it has another routing or group.</exception>
     public ExpertRoundReport ReadReport()
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ExpertRoundState state = ReadState();
-        ExpertRoundReport report = Report with { Epoch = state.ReportedEpoch, Dropped = state.Dropped, Invalid = state.Invalid };
-        if (report.BadLineEpoch != 0 && report.BadLineEpoch == report.Epoch)
-            throw new PlanException($"Rank {report.BadLineRank} sent a line of another round or with more than {Group.Tokens} rows in round {report.Epoch}; check that all ranks have routing hash {TRouting.RoutingHash:x16} and {Group}.");
+        ExpertRoundReport report = Report with { Epoch = state.ReportedEpoch };
+        uint bad = report.BadLineEpoch;
+        if (bad != _reportedBadLine)
+        {
+            _reportedBadLine = bad;
+            throw new PlanException($"Rank {report.BadLineRank} sent a line of another round, with more than {Group.Tokens} rows, or with counts that its rows cannot have in round {bad}; check that all ranks have routing hash {TRouting.RoutingHash:x16} and {Group}.");
+        }
+
         List<ExpertMissing>? missing = null;
         for (int phase = 0; phase < ExpertKernelArgs.Phases; phase++)
         {
             for (int rank = 0; rank < Group.Ranks; rank++)
             {
-                if (MissingEpoch(phase, rank) == report.Epoch)
-                    (missing ??= []).Add(Missing(rank, (ExpertPhase)phase, report.Epoch));
+                uint epoch = MissingEpoch(phase, rank);
+                if (epoch == _reportedMissing[(phase * Group.Ranks) + rank])
+                    continue;
+                _reportedMissing[(phase * Group.Ranks) + rank] = epoch;
+                (missing ??= []).Add(Missing(rank, (ExpertPhase)phase, epoch));
             }
         }
 
-        return missing is null ? report : throw new ExpertTimeoutException(missing);
+        if (missing is not null)
+            throw new ExpertTimeoutException(missing);
+        report.Dropped = state.Dropped - _reportedDropped;
+        report.Invalid = state.Invalid - _reportedInvalid;
+        (_reportedDropped, _reportedInvalid) = (state.Dropped, state.Invalid);
+        return report;
     }
 
     internal ExpertMissing Missing(int rank, ExpertPhase phase, uint epoch) =>

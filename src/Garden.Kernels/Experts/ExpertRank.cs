@@ -25,6 +25,10 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
     private readonly ExpertRankMemory _memory;
     private readonly ExpertPeerEntry[] _peers;
     private readonly bool[] _connected;
+    private readonly uint[] _reportedMissing;
+    private uint _reportedBadLine;
+    private int _reportedDropped;
+    private int _reportedInvalid;
     private ExpertKernelArgs _arguments;
     private bool _disposed;
 
@@ -44,6 +48,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
         Rank = rank;
         _peers = new ExpertPeerEntry[group.Ranks];
         _connected = new bool[group.Ranks];
+        _reportedMissing = new uint[ExpertKernelArgs.Phases * group.Ranks];
         _memory = ExpertRankMemory.Allocate<TRouting>(kernels.Device, group, kernels.Traced);
         _arguments = Arguments();
         Shapes = ExpertShapes.Of(kernels, group, Options, _arguments.CounterCopies);

@@ -9,13 +9,13 @@ public struct ExpertRoundReport
     /// <summary>Size in bytes.</summary>
     public const int SizeInBytes = 64;
 
-    /// <summary>The round the two counts are of.</summary>
+    /// <summary>The last round that was sent.</summary>
     public uint Epoch;
 
-    /// <summary>Choices that were sent nowhere because their rank is masked.</summary>
+    /// <summary>Choices since the last report that were sent nowhere because their rank is masked or gave no place.</summary>
     public int Dropped;
 
-    /// <summary>Choices of experts that do not exist; they were sent nowhere.</summary>
+    /// <summary>Choices since the last report of experts that do not exist; they were sent nowhere.</summary>
     public int Invalid;
 
     /// <summary>The last round in which a line could not be, or 0.</summary>

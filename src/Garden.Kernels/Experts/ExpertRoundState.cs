@@ -18,11 +18,12 @@ public struct ExpertRoundState
     internal const int ReportedEpochOffset = 28;
     internal const int DroppedOffset = 32;
     internal const int InvalidOffset = 36;
+    internal const int RoundTokensOffset = 40;
 
     /// <summary>The round under way, from 1. The end of a combine raises it.</summary>
     public uint Epoch;
 
-    /// <summary>Tokens of this rank in the round.</summary>
+    /// <summary>Tokens of this rank in the next round that is sent.</summary>
     public int Tokens;
 
     /// <summary>Groups that have ended, one word a kernel; the last group clears it.</summary>
@@ -40,12 +41,15 @@ public struct ExpertRoundState
     /// <summary>0: results come back to the area of the round's parity; else always to area CombineArea − 1, because late stores may still land in the other.</summary>
     public uint CombineArea;
 
-    /// <summary>The round the two counts are of.</summary>
+    /// <summary>The last round that was sent.</summary>
     public uint ReportedEpoch;
 
-    /// <summary>Choices that were sent nowhere because their rank is masked.</summary>
+    /// <summary>Choices, of all rounds, that were sent nowhere because their rank is masked or gave no place; wraps.</summary>
     public int Dropped;
 
-    /// <summary>Choices of experts that do not exist; they were sent nowhere.</summary>
+    /// <summary>Choices, of all rounds, of experts that do not exist; wraps.</summary>
     public int Invalid;
+
+    /// <summary>Tokens of the round under way, as they were when it was sent.</summary>
+    public int RoundTokens;
 }

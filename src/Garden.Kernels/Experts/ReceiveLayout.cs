@@ -10,7 +10,8 @@ internal readonly struct ReceiveLayout
         Rows = PeerWords.End(ranks);
         FirstRows = Rows + ranks;
         CombineRows = FirstRows + ranks + 1;
-        Counts = CombineRows + ranks;
+        Came = CombineRows + ranks;
+        Counts = Came + ranks;
         Bases = Counts + (ranks * expertsPerRank);
         Totals = Bases + (ranks * expertsPerRank);
         Starts = Totals + expertsPerRank;
@@ -31,6 +32,9 @@ internal readonly struct ReceiveLayout
 
     /// <summary>[source] where its results go.</summary>
     public int CombineRows { get; }
+
+    /// <summary>[source] 1 when it came and its line can be.</summary>
+    public int Came { get; }
 
     /// <summary>[source][expert] counts.</summary>
     public int Counts { get; }

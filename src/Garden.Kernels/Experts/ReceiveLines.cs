@@ -39,40 +39,69 @@ internal static unsafe class ReceiveLines<TRouting>
         bool expected = exists && masked == 0;
         bool came = expected && ExpertWait.Came(arguments, flag, epoch);
         int agreed = 0;
+        uint sum = 0;
         if (expected)
-            ReadCounts(arguments, shared, layout, slot, source, lane, lanes);
+            sum = ReadCounts(arguments, shared, layout, slot, source, lane, lanes);
+        Vector16 line = default;
         if (exists && lane == 0)
         {
-            Vector16 line = GlobalMemory.Load16(slot);
+            line = GlobalMemory.Load16(slot);
             PeerWords.Keep(arguments, shared, source, masked, staged, outgoing);
             agreed = expected && ExpertWait.Agree(arguments, Phase, source, flag, epoch, came, epoch) ? 1 : 0;
             // It was read before the flag was seen.
             if (agreed != 0 && !came)
                 line = GlobalMemory.Load16(slot);
-
-            KeepLine(arguments, shared, layout, epoch, source, agreed != 0, line);
         }
 
         agreed = Warp.Shuffle(agreed, Warp.LaneIdx - lane);
-        if (agreed == 0 || came)
-            return;
-        DeviceFlag.LoadAcquireSystem(flag);
-        ReadCounts(arguments, shared, layout, slot, source, lane, lanes);
+        if (agreed != 0 && !came)
+        {
+            DeviceFlag.LoadAcquireSystem(flag);
+            sum = ReadCounts(arguments, shared, layout, slot, source, lane, lanes);
+        }
+
+        for (int distance = 1; distance < lanes; distance <<= 1)
+            sum += Warp.ShuffleXor(sum, distance);
+        if (exists && lane == 0)
+            KeepLine(arguments, shared, layout, epoch, source, agreed != 0, line, sum);
     }
 
-    private static void ReadCounts(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, ulong slot, int source, int lane, int lanes)
+    /// <summary>Reads the lane's counts; returns their sum. A count that cannot be becomes one that no line's sum allows.</summary>
+    private static uint ReadCounts(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, ulong slot, int source, int lane, int lanes)
     {
+        uint sum = 0, most = (uint)arguments.MaxTokens;
         if (arguments.Output == (int)ExpertOutput.RankRows)
-            return;
+            return sum;
         int experts = arguments.LocalExperts;
         for (int expert = lane; expert < experts; expert += lanes)
-            shared[layout.Counts + (source * experts) + expert] = (int)GlobalMemory.Load4(slot + ExpertRankHeader.SizeInBytes + (ulong)(4 * expert));
+        {
+            uint count = GlobalMemory.Load4(slot + ExpertRankHeader.SizeInBytes + (ulong)(4 * expert));
+            count = count > most ? most + 1 : count;
+            shared[layout.Counts + (source * experts) + expert] = (int)count;
+            sum += count;
+        }
+
+        return sum;
+    }
+
+    /// <summary>
+    /// True when what the line says fits: choices into the output (as many as its rows can have, and as its counts say; rows by rank have no counts), results
+    /// into the source's combine region. Kernels write there.
+    /// </summary>
+    private static bool HasRoom(ExpertKernelArgs arguments, Vector16 line, uint sum)
+    {
+        int places = TRouting.TopK < arguments.LocalExperts ? TRouting.TopK : arguments.LocalExperts;
+        int most = TRouting.TopK < arguments.Ranks ? TRouting.TopK : arguments.Ranks;
+        bool byRank = arguments.Output == (int)ExpertOutput.RankRows;
+        return (byRank || (line.D == sum && (ulong)sum <= (ulong)line.B * (ulong)places))
+            && (line.C & ~(uint)ExpertRankHeader.CombineAreaBit) + (ulong)line.B <= (ulong)arguments.MaxTokens * (ulong)most;
     }
 
     /// <summary>Keeps what a line says: no rows when its rank did not come or the line cannot be.</summary>
-    private static void KeepLine(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, uint epoch, int source, bool agreed, Vector16 line)
+    private static void KeepLine(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, uint epoch, int source, bool agreed, Vector16 line, uint sum)
     {
-        bool valid = agreed && line.A == epoch && line.B <= (uint)arguments.MaxTokens;
+        bool valid = agreed && line.A == epoch && line.B <= (uint)arguments.MaxTokens && HasRoom(arguments, line, sum);
+        shared[layout.Came + source] = valid ? 1 : 0;
         shared[layout.Rows + source] = valid ? (int)line.B : 0;
         shared[layout.CombineRows + source] = valid ? (int)line.C : 0;
         if (!agreed || valid)

@@ -11,9 +11,10 @@ public sealed class ConcurrentTests
     private const int Rounds = 12;
 
     [Theory]
-    [InlineData(2, ExpertOutput.ExpertContiguous)]
-    [InlineData(3, ExpertOutput.ExpertSlabs)]
-    public void RanksWaitForOneAnother(int ranks, ExpertOutput output)
+    [InlineData(2, ExpertOutput.ExpertContiguous, 0)]
+    [InlineData(2, ExpertOutput.ExpertContiguous, 200_000)]
+    [InlineData(3, ExpertOutput.ExpertSlabs, 50_000)]
+    public void RanksWaitForOneAnother(int ranks, ExpertOutput output, int mostSpins)
     {
         var group = ExpertGroup.Of<Bf16TopTwo>(ranks, ranks, 8, 1);
         var random = new Random(ranks);
@@ -26,7 +27,7 @@ public sealed class ConcurrentTests
         {
             try
             {
-                Run(group, rank, output, rounds, addresses, ready);
+                Run(group, rank, output, rounds, addresses, ready, mostSpins);
             }
             catch (Exception exception)
             {
@@ -39,7 +40,7 @@ public sealed class ConcurrentTests
         Assert.All(failures, static failure => Assert.Null(failure));
     }
 
-    private static void Run(ExpertGroup group, int number, ExpertOutput output, ExpertRound<Bf16TopTwo>[] rounds, ExpertRankAddresses[] addresses, System.Threading.Barrier ready)
+    private static void Run(ExpertGroup group, int number, ExpertOutput output, ExpertRound<Bf16TopTwo>[] rounds, ExpertRankAddresses[] addresses, System.Threading.Barrier ready, int mostSpins)
     {
         using CpuDevice device = KernelDevice.OpenCpu();
         using var kernels = new ExpertKernels<Bf16TopTwo>(device);
@@ -51,14 +52,21 @@ public sealed class ConcurrentTests
         for (int peer = 0; peer < group.Ranks; peer++)
             rank.Connect(peer, addresses[peer]);
         Assert.True(ready.SignalAndWait(TimeSpan.FromSeconds(30)));
+        var delays = new Random(number);
+        // Before each kernel, of another length each time: flags come early, late and at once.
+        void Delay() => Thread.SpinWait(delays.Next(mostSpins + 1));
         try
         {
             foreach (ExpertRound<Bf16TopTwo> round in rounds)
             {
+                Delay();
                 harness.DispatchSend(rank, round, false);
+                Delay();
                 harness.DispatchReceive(rank);
                 harness.CheckDispatched(rank, round);
+                Delay();
                 harness.CombineSend(rank, round);
+                Delay();
                 harness.CheckCombined(rank, round, harness.CombineReceive(rank, false, out _), null);
                 rank.ReadReport();
                 harness.Forget();

@@ -110,6 +110,9 @@ public sealed class ExpertHarness<TRouting> : IDisposable
         rank.DispatchReceive(_device.DefaultStream, rows);
     }
 
+    /// <summary>Rows that a rank's last dispatch delivered, by expert and with padding.</summary>
+    public int RowsOf(int rank) => MemoryMarshal.Cast<byte, int>(TestBytes.Download(_rows[rank].FirstRows).AsSpan())[ExpertPlacement.LocalExperts<TRouting>(Group.Ranks, rank)];
+
     public void CheckDispatched(ExpertRank<TRouting> rank, ExpertRound<TRouting> round)
     {
         (int Source, int Token, int Place)?[] expected = round.Output(rank.Rank, Mode);

@@ -46,7 +46,11 @@ public abstract class FaultTests
         harness.RunAndCheck(Round(random), false, false);
         ExpertRound<Bf16TopTwo> missed = RoundWithoutTheDead(harness, random);
         foreach (ExpertRank<Bf16TopTwo> rank in Survivors(harness))
+        {
+            Assert.Throws<ExpertTimeoutException>(() => rank.ReadReport());
             rank.Mask(Dead, isGone: false);
+        }
+
         harness.RunAndCheck(Round(random, masked: true), false, false, IsSurvivor);
         ExpertRank<Bf16TopTwo> late = harness.Ranks[Dead];
         int step = 0;
@@ -64,6 +68,9 @@ public abstract class FaultTests
             }
         });
         Assert.Equal(2, step);
+        // The others gave up on its rows, so they owe it nothing: not what lies in its combine region from other rounds either.
+        harness.CheckCombined(late, missed, harness.CombineReceive(late, false, out _), null, [.. Survivors(harness).Select(static rank => rank.Rank)]);
+        Assert.Equal([0, 1, 3], Assert.Throws<ExpertTimeoutException>(() => late.ReadReport()).Missing.Select(static missing => missing.Rank));
     }
 
     [Fact]
@@ -87,7 +94,11 @@ public abstract class FaultTests
         harness.RunAndCheck(Round(random), false, false);
         RoundWithoutTheDead(harness, random);
         foreach (ExpertRank<Bf16TopTwo> rank in Survivors(harness))
+        {
+            Assert.Throws<ExpertTimeoutException>(() => rank.ReadReport());
             rank.Mask(Dead, isGone: false);
+        }
+
         harness.RunAndCheck(Round(random, masked: true), false, false, IsSurvivor);
         ExpertRank<Bf16TopTwo> back = harness.Replace(kernels, Dead);
         foreach (ExpertRank<Bf16TopTwo> rank in Survivors(harness))
@@ -112,8 +123,10 @@ public abstract class FaultTests
         round.TopK[1][3] = -2;
         round.TopK[1][5] = int.MaxValue;
         Run(harness, round, []);
-        Assert.Equal((0, 3), (harness.Ranks[1].ReadReport().Dropped, harness.Ranks[1].ReadReport().Invalid));
-        Assert.Equal((0, 0), (harness.Ranks[0].ReadReport().Dropped, harness.Ranks[0].ReadReport().Invalid));
+        Run(harness, Round(new Random(7)), []);
+        // Of both rounds, and once.
+        ExpertRoundReport report = harness.Ranks[1].ReadReport(), again = harness.Ranks[1].ReadReport(), other = harness.Ranks[0].ReadReport();
+        Assert.Equal([(0, 3), (0, 0), (0, 0)], new[] { report, again, other }.Select(static one => (one.Dropped, one.Invalid)));
     }
 
     [Fact]
@@ -128,6 +141,64 @@ public abstract class FaultTests
         harness.Ranks[0].Window.Write(BitConverter.GetBytes(7), ExpertBuffers.SlotOffset<Bf16TopTwo>(s_group, 1, 3));
         harness.DispatchReceive(harness.Ranks[0]);
         Assert.Contains("Rank 3 sent a line of another round", Assert.Throws<PlanException>(() => harness.Ranks[0].ReadReport()).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Counts that would reach past the output, and a place for results past the source's region: kernels would write there.</summary>
+    [Theory]
+    [InlineData(8, 1 << 20)]
+    [InlineData(12, 9)]
+    [InlineData(16, 1 << 30)]
+    [InlineData(16, -1)]
+    public void ALineThatReachesPastMemoryIsRefusedByName(int offset, int value)
+    {
+        using var kernels = new ExpertKernels<Bf16TopTwo>(Device);
+        using var harness = Harness(kernels);
+        ExpertRound<Bf16TopTwo> round = Round(new Random(8));
+        foreach (ExpertRank<Bf16TopTwo> rank in harness.Ranks)
+            harness.DispatchSend(rank, round, false);
+        harness.Ranks[0].Window.Write(BitConverter.GetBytes(value), ExpertBuffers.SlotOffset<Bf16TopTwo>(s_group, 1, 3) + offset);
+        harness.DispatchReceive(harness.Ranks[0]);
+        var others = new ExpertRound<Bf16TopTwo>(s_group, [.. round.TopK.Select(static (choices, rank) => rank == 3 ? [] : choices)], new Random(8));
+        Assert.Equal(others.Output(0, ExpertOutput.ExpertContiguous).Length, harness.RowsOf(0));
+        Assert.Contains("Rank 3 sent a line", Assert.Throws<PlanException>(() => harness.Ranks[0].ReadReport()).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>A rank that missed a round and came again is reported, however many rounds lie between two reports.</summary>
+    [Fact]
+    public void ARoundThatWasMissedIsReportedLater()
+    {
+        using var kernels = new ExpertKernels<Bf16TopTwo>(Device);
+        using var harness = Harness(kernels);
+        var random = new Random(9);
+        harness.RunAndCheck(Round(random), false, false);
+        ExpertRound<Bf16TopTwo> missed = RoundWithoutTheDead(harness, random);
+        ExpertRank<Bf16TopTwo> late = harness.Ranks[Dead];
+        harness.DispatchSend(late, missed, false);
+        harness.DispatchReceive(late);
+        harness.CombineSend(late, missed);
+        harness.CombineReceive(late, false, out _);
+        Run(harness, Round(random), []);
+        foreach (ExpertRank<Bf16TopTwo> rank in Survivors(harness))
+        {
+            var timeout = Assert.Throws<ExpertTimeoutException>(() => rank.ReadReport());
+            Assert.All(timeout.Missing, static missing => Assert.Equal((Dead, 2u), (missing.Rank, missing.Epoch)));
+            Assert.Equal((4u, 3u), (rank.Epoch, rank.ReadReport().Epoch));
+        }
+    }
+
+    /// <summary>The next round's tokens may be told before the round under way has ended.</summary>
+    [Fact]
+    public void TokensOfTheNextRoundDoNotChangeThisOne()
+    {
+        using var kernels = new ExpertKernels<Bf16TopTwo>(Device);
+        using var harness = Harness(kernels);
+        int step = 0;
+        harness.RunAndCheck(Round(new Random(10)), false, false, between: () =>
+        {
+            if (step++ == 1)
+                Assert.All(harness.Ranks, rank => rank.SetTokens(Device.DefaultStream, 1));
+        });
+        Assert.Equal(2, step);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using Garden.Experts;
 using Garden.Fabric;
@@ -86,6 +87,23 @@ public abstract class NetworkTests
             job.Harness.RunAndCheck(new ExpertRound<Bf16TopTwo>(job.Group, Choices(true), random, masked: [Dead]), false, false, static rank => rank != Dead);
     }
 
+    /// <summary>Ranks made anew on the engines of others: their rounds begin at 1, whatever the engines counted before.</summary>
+    [Fact]
+    public async Task AnotherGroupOnTheSameEngines()
+    {
+        using var kernels = new ExpertKernels<Bf16TopTwo>(_device);
+        await using var job = await Job<Bf16TopTwo>.StartAsync(this, kernels, ExpertGroup.Of<Bf16TopTwo>(3, 1, 8, 1));
+        var random = new Random(6);
+        ExpertRound<Bf16TopTwo> Round() => new(job.Group, [.. Enumerable.Range(0, 3).Select(_ => RoutingChoices.Of<Bf16TopTwo>(random, 4, RoutingStyle.Uniform))], random);
+        for (int round = 0; round < Rounds; round++)
+            job.Harness.RunAndCheck(Round(), false, false);
+        await job.RestartAsync(kernels, ExpertGroup.Of<Bf16TopTwo>(3, 1, 4, 1));
+        Assert.Contains("sent no rows in round 1", Assert.Throws<ExpertTimeoutException>(
+            () => job.Harness.Exchanges![0].WaitForRows(1, TimeSpan.FromMilliseconds(50), TestContext.Current.CancellationToken)).Message, StringComparison.Ordinal);
+        for (int round = 0; round < Rounds; round++)
+            job.Harness.RunAndCheck(Round(), false, false);
+    }
+
     [Fact]
     public async Task ARankThatNeverComesIsNamedWhenTheDeadlineHasPassed()
     {
@@ -138,35 +156,55 @@ public abstract class NetworkTests
 
         private Job(NetworkTests tests, ExpertKernels<TRouting> kernels, ExpertGroup group, bool callerDriven)
         {
-            Group = group;
             _callerDriven = callerDriven;
-            Harness = new ExpertHarness<TRouting>(kernels, group, new ExpertRankOptions { Output = ExpertOutput.ExpertContiguous }, connect: false);
             _engines = [.. Enumerable.Range(0, group.Ranks).Select(rank => TransferEngine.CreateBuilder().UseFabric(tests.Fabric(rank)).Configure(options =>
             {
                 options.WaitStrategy = WaitStrategy.Economic;
                 options.CallerDriven = callerDriven;
             }).Build())];
-            Harness.Exchanges = [.. Harness.Ranks.Select(rank => new ExpertExchange<TRouting>(rank, _engines[rank.Rank]!))];
+            Make(kernels, group);
         }
 
-        public ExpertGroup Group { get; }
+        public ExpertGroup Group { get; private set; }
 
-        public ExpertHarness<TRouting> Harness { get; }
+        public ExpertHarness<TRouting> Harness { get; private set; }
 
         public static async Task<Job<TRouting>> StartAsync(NetworkTests tests, ExpertKernels<TRouting> kernels, ExpertGroup group, bool callerDriven = false)
         {
             var job = new Job<TRouting>(tests, kernels, group, callerDriven);
-            foreach (ExpertRank<TRouting> rank in job.Harness.Ranks)
+            await job.ConnectAsync();
+            return job;
+        }
+
+        /// <summary>New ranks and exchanges on the same engines.</summary>
+        public async Task RestartAsync(ExpertKernels<TRouting> kernels, ExpertGroup group)
+        {
+            foreach (ExpertExchange<TRouting> exchange in Harness.Exchanges!)
+                await exchange.DisposeAsync();
+            Harness.Dispose();
+            Make(kernels, group);
+            await ConnectAsync();
+        }
+
+        [MemberNotNull(nameof(Harness))]
+        private void Make(ExpertKernels<TRouting> kernels, ExpertGroup group)
+        {
+            Group = group;
+            Harness = new ExpertHarness<TRouting>(kernels, group, new ExpertRankOptions { Output = ExpertOutput.ExpertContiguous }, connect: false);
+            Harness.Exchanges = [.. Harness.Ranks.Select(rank => new ExpertExchange<TRouting>(rank, _engines[rank.Rank]!))];
+        }
+
+        private async Task ConnectAsync()
+        {
+            foreach (ExpertRank<TRouting> rank in Harness.Ranks)
             {
-                foreach (ExpertRank<TRouting> peer in job.Harness.Ranks.Where(peer => peer.Rank / group.RanksPerNode == rank.Rank / group.RanksPerNode))
+                foreach (ExpertRank<TRouting> peer in Harness.Ranks.Where(peer => peer.Rank / Group.RanksPerNode == rank.Rank / Group.RanksPerNode))
                     rank.Connect(peer.Rank, peer.Addresses);
-                ValueTask connecting = job.Harness.Exchanges![rank.Rank].ConnectAsync(job.Harness.Exchanges.Select(static exchange => exchange.Address), Deadline.Default.Left);
-                while (callerDriven && !connecting.IsCompleted)
-                    job.PollAll();
+                ValueTask connecting = Harness.Exchanges![rank.Rank].ConnectAsync(Harness.Exchanges.Select(static exchange => exchange.Address), Deadline.Default.Left);
+                while (_callerDriven && !connecting.IsCompleted)
+                    PollAll();
                 await connecting;
             }
-
-            return job;
         }
 
         /// <summary>Runs all engines until nothing happens any more; returns what that allocated.</summary>
