@@ -183,30 +183,29 @@ public sealed class KvPrefillJob<TTransfer> : IAsyncDisposable
         SendTail(_hasTail ? _tail : _prefiller.Tails.Write(-1, 0, _tailRegion, _body));
     }
 
-    /// <summary>Completes when everything of the job has been sent and the source pages have gone back. After <see cref="TailDone"/>.</summary>
-    /// <inheritdoc cref="FinishAsync(ReadOnlyMemory{byte}, CancellationToken)" path="/exception"/>
-    public Task FinishAsync(CancellationToken cancellationToken = default)
-    {
-        if (!_tailSent)
-            throw new InvalidOperationException("Report the tail with TailDone first, or hand it over.");
-        return AwaitEndAsync(cancellationToken);
-    }
-
-    /// <summary>Sends the tail and completes when everything of the job has been sent and the source pages have gone back.</summary>
+    /// <summary>Sends the tail, unless <see cref="TailDone"/> has, and completes when everything of the job has been sent and the source pages have gone back.</summary>
+    /// <param name="tail">The tail, copied before it is sent; empty when there is none, or after <see cref="TailDone"/>.</param>
+    /// <param name="cancellationToken">Stops the job.</param>
+    /// <exception cref="ArgumentException">The tail has another length than <see cref="TailLength"/>.</exception>
+    /// <exception cref="InvalidOperationException">Layers are left, or the tail was sent already.</exception>
     /// <exception cref="OperationCanceledException">The decoder cancelled the request, or <paramref name="cancellationToken"/> was cancelled; what was posted has drained.</exception>
     /// <exception cref="PeerFailedException">The decoder died.</exception>
     /// <exception cref="GardenException">A write failed; the decoder was told.</exception>
-    public async Task FinishAsync(ReadOnlyMemory<byte> tail, CancellationToken cancellationToken = default)
+    public async Task FinishAsync(ReadOnlyMemory<byte> tail = default, CancellationToken cancellationToken = default)
     {
-        if (tail.Length != TailLength)
-            throw new ArgumentException($"The decoder expects a tail of {TailLength} bytes; got {tail.Length}.", nameof(tail));
-        RequireAllLayers();
-        if (_tailSent)
+        if (_tailSent && !tail.IsEmpty)
             throw new InvalidOperationException("The tail was sent already; finish without one.");
+        if (!_tailSent && tail.Length != TailLength)
+            throw new ArgumentException($"The decoder expects a tail of {TailLength} bytes; got {tail.Length}. One that was named with UseTail is reported with TailDone first.", nameof(tail));
+        RequireAllLayers();
         using CancellationTokenRegistration registration = StopWith(cancellationToken);
-        _tailSlot = await _prefiller.Tails.RentAsync(tail, Cancelled).ConfigureAwait(false);
-        SendTail(_prefiller.Tails.Write(_tailSlot, TailLength, _tailRegion, _body));
-        await AwaitEndAsync(default).ConfigureAwait(false);
+        if (!_tailSent)
+        {
+            _tailSlot = await _prefiller.Tails.RentAsync(tail, Cancelled).ConfigureAwait(false);
+            SendTail(_prefiller.Tails.Write(_tailSlot, TailLength, _tailRegion, _body));
+        }
+
+        await AwaitEndAsync().ConfigureAwait(false);
     }
 
     private CancellationTokenRegistration StopWith(CancellationToken cancellationToken) => cancellationToken.UnsafeRegister(
@@ -224,9 +223,8 @@ public sealed class KvPrefillJob<TTransfer> : IAsyncDisposable
         _watcher.Signal(_pump.AddTail(tail));
     }
 
-    private async Task AwaitEndAsync(CancellationToken cancellationToken)
+    private async Task AwaitEndAsync()
     {
-        using CancellationTokenRegistration registration = StopWith(cancellationToken);
         KvDrain drain = await EndAsync().ConfigureAwait(false);
         if (StopCause is OperationCanceledException or PeerFailedException)
             throw StopCause;

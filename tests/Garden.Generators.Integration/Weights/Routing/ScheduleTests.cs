@@ -35,16 +35,17 @@ public sealed class ScheduleTests
         Gen.Select(Gen.Int[1, 9], Gen.Int[1, 4], Gen.Int[1, 4], Gen.Int[0, 2].Select(power => 1 << power), Gen.Int[-1, 5]).Sample(
             (dp, trainerTp, ep, tp, absent) =>
             {
-                WeightMeshes<SmallConverted> meshes = WeightMeshes<SmallConverted>.Create(new(dp, trainerTp), new(ep, tp));
-                WeightMembers members = WeightMembers.All(meshes.Trainer, meshes.Inference);
+                WeightMeshes<SmallConverted> meshes;
                 WeightSchedule schedule;
                 try
                 {
+                    meshes = WeightMeshes<SmallConverted>.Create(new(dp, trainerTp), new(ep, tp));
+                    WeightMembers members = WeightMembers.All(meshes.Trainer, meshes.Inference);
                     schedule = WeightSchedule.Plan(meshes, absent < 0 || absent >= meshes.Trainer.Ranks ? members : members.WithTrainer(absent, false));
                 }
                 catch (PlanException)
                 {
-                    // Nobody else has what it holds.
+                    // The mesh cuts a block, or nobody else has what the absent rank holds.
                     return;
                 }
 
