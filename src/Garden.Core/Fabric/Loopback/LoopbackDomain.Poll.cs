@@ -19,8 +19,9 @@ internal sealed unsafe partial class LoopbackDomain
         {
             _completions.AddMessage(context, route, open is null ? FabricStatus.RouteDown : DownStatus);
         }
-        else if (_deferred || open.Target!.IsHeld)
+        else if (_deferred || open.Target!.IsHeld || _pendingMessages != 0)
         {
+            // Behind those that wait: it must not pass one that was held a moment ago.
             EnqueueMessage(open, message, context);
         }
         else
