@@ -30,8 +30,12 @@ internal sealed class Measurements(int requests)
     /// <summary>The prefiller's model has computed its last layer of a request.</summary>
     public void ComputeDone(int request) => Volatile.Write(ref _lastLayerDone[request], Stopwatch.GetTimestamp());
 
-    /// <summary>The decoder has everything of a request.</summary>
-    public void Delivered(int request) => Added(Stopwatch.GetElapsedTime(Volatile.Read(ref _lastLayerDone[request])));
+    /// <summary>The decoder has everything of a request. Nothing is added when its model computed in another process, which did not say when.</summary>
+    public void Delivered(int request)
+    {
+        if (Volatile.Read(ref _lastLayerDone[request]) is not 0 and long computed)
+            Added(Stopwatch.GetElapsedTime(computed));
+    }
 
     /// <summary>The decoder has everything of a request whose last layer was computed at that moment, by a clock of this host or another.</summary>
     public void Delivered(ClockStamp computed)
