@@ -30,16 +30,18 @@ internal static class CommandLine
         var rendezvous = new Option<string?>("--rendezvous") { Description = "Prefill: publish the engine's address at file:PATH or ADDRESS:PORT." };
         var peer = new Option<string?>("--peer") { Description = "Decode: the prefill engine's address as it prints it, or where it publishes it." };
         var bind = new Option<string[]>("--bind") { Description = "This side's NICs. Tcp: local addresses, 127.0.0.1 and on by default; Verbs: devices, every active one by default.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
+        var heartbeat = new Option<int>("--heartbeat") { Description = "Seconds between an engine's signs of life; a peer that is silent for three of them has failed. An emulated device may need 20.", DefaultValueFactory = _ => 1 };
         RequireRange(requests, 1, 1_000_000);
         RequireRange(layers, 1, 1_000);
         RequireRange(nics, 1, 8);
         RequireRange(layerTime, 0, 10_000_000);
         RequireRange(chunk, 0, int.MaxValue);
         RequireRange(inFlight, 1, 64);
+        RequireRange(heartbeat, 1, 3_600);
 
         var command = new RootCommand("Streams KV caches from a prefill engine to a decode engine, in this process or another, layer by layer, and verifies every byte.")
         {
-            requests, trace, realtime, layers, nics, reorder, corrupt, json, layerTime, placement, chunk, inFlight, seed, fabric, device, twoProcesses, role, rendezvous, peer, bind,
+            requests, trace, realtime, layers, nics, reorder, corrupt, json, layerTime, placement, chunk, inFlight, seed, fabric, device, twoProcesses, role, rendezvous, peer, bind, heartbeat,
         };
         command.SetAction((parsed, cancellationToken) =>
         {
@@ -76,6 +78,7 @@ internal static class CommandLine
             Rendezvous = parsed.GetValue(rendezvous),
             Peer = parsed.GetValue(peer),
             Bind = parsed.GetValue(bind)!,
+            Heartbeat = TimeSpan.FromSeconds(parsed.GetValue(heartbeat)),
         };
     }
 

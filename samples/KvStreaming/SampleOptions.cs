@@ -50,6 +50,9 @@ internal sealed record SampleOptions
     /// <summary>Local addresses for tcp (none: 127.0.0.1, 127.0.0.2, …) or devices for verbs (none: every active one), one a NIC.</summary>
     public string[] Bind { get; init; } = [];
 
+    /// <summary>How often an engine shows that it lives; a peer that is silent for three times this has failed.</summary>
+    public TimeSpan Heartbeat { get; init; } = TimeSpan.FromSeconds(1);
+
     /// <summary>Small enough for two cores and a few GiB: a trace's longest request has 120 633 tokens.</summary>
     public int EffectiveLayers => Layers ?? (Trace is null ? 8 : 4);
 

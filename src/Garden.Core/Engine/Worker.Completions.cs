@@ -63,6 +63,7 @@ internal sealed unsafe partial class Worker
     {
         var immediate = Immediate.FromBits(first->Immediate);
         int arrivals = first->Count, taken = 1;
+        NoteLife(nic, first->Route);
         if (immediate.IsCounter)
         {
             long units = (long)immediate.Units * first->Count;
@@ -72,6 +73,8 @@ internal sealed unsafe partial class Worker
                 var next = Immediate.FromBits(first[taken].Immediate);
                 if ((next.Value | Immediate.UnitMask) != (immediate.Value | Immediate.UnitMask))
                     break;
+                if (first[taken].Route != first[taken - 1].Route)
+                    NoteLife(nic, first[taken].Route);
                 units += (long)next.Units * first[taken].Count;
                 arrivals += first[taken].Count;
             }
@@ -85,6 +88,13 @@ internal sealed unsafe partial class Worker
 
         nic.Counters.Immediates += arrivals;
         return taken;
+    }
+
+    /// <summary>A peer whose writes arrive lives, also while its heartbeats wait for the wire or the device behind them.</summary>
+    private void NoteLife(Nic nic, int route)
+    {
+        if (route >= 0 && nic.Routes.TryGetValue(route, out (int Peer, int Lane) origin) && _peers[origin.Peer] is { } peer)
+            peer.LastHeard = _now;
     }
 
     private void CompleteWrites(Nic nic, FabricCompletion* completion)

@@ -208,6 +208,23 @@ public sealed class ConnectionTests
     }
 
     [Fact]
+    public async Task APeerWhoseWritesArriveIsHeard()
+    {
+        // No heartbeat before the test is over.
+        await using EnginePair pair = await EnginePair.CreateAsync(configure: static options => options.HeartbeatInterval = TimeSpan.FromDays(1));
+        await Wait.UntilAsync(() => pair.Receiver.Peers is { Count: 1 } peers && peers.Single().State == PeerState.Ready, "the receiver knows its peer");
+        Peer sender = pair.Receiver.Peers.Single();
+        using ImmCounter allocated = pair.Receiver.AllocateCounter(), number = pair.Receiver.GetCounter(4);
+        foreach (ImmCounter counter in (ImmCounter[])[allocated, number])
+        {
+            long before = sender.LastHeard -= System.Diagnostics.Stopwatch.Frequency;
+            await pair.Sender.SubmitImmediate(pair.Peer, counter.Immediate).Ended();
+            await counter.Reaches(1);
+            Assert.True(sender.LastHeard > before, $"{counter.Immediate} was no sign of life");
+        }
+    }
+
+    [Fact]
     public async Task H2_APeerThatWasGivenUpIsFencedAndMayConnectAgain()
     {
         await using EnginePair pair = await EnginePair.CreateAsync(configure: options => options.HeartbeatInterval = TimeSpan.FromMilliseconds(50));
