@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# compare-perftest.sh [DEVICE [DEVICE]]: ib_write_lat and ib_write_bw of perftest beside garden-perf fabric --fabric verbs, in turns. Both ends on
-# this host: by default its first RDMA device and its last. perftest can only spin for the end of writes, which takes a software device's time.
-# Needs: apt-get install -y perftest ibverbs-providers. Without a device: eng/rdma-vm.sh --icount --timeout 600 -- perf/compare-perftest.sh
+# compare-perftest.sh [PAIRS] [DEVICE [DEVICE]]: ib_write_bw of perftest beside single writes of the engine, in turns sample by sample; then chains
+# of 16 beside chains of one, and ib_write_lat. Both ends on this host: by default its first RDMA device and its last.
+# Needs: apt-get install -y perftest ibverbs-providers, and dotnet build -c Release perf/Garden.Perf beforehand.
+# Without a device: eng/rdma-vm.sh --icount --timeout 420 -- perf/compare-perftest.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 command -v ib_write_bw > /dev/null || { echo "ib_write_bw is not here: apt-get install -y perftest" >&2; exit 1; }
+pairs=5
+if [[ "${1:-}" =~ ^[1-9][0-9]*$ ]]; then pairs="$1"; shift; fi
 devices=("$@")
 if [[ ${#devices[@]} -eq 0 ]]; then
     mapfile -t devices < <(ls /sys/class/infiniband 2> /dev/null)
@@ -13,6 +16,8 @@ fi
 server="${devices[0]}" client="${devices[-1]}" port=18600
 perf="Garden.Perf/bin/Release/net10.0/garden-perf"
 [[ -x "$perf" ]] || dotnet build -c Release --nologo -v q Garden.Perf
+out="$(mktemp -d)" garden=''
+trap 'kill $garden 2> /dev/null || true; rm -rf "$out"' EXIT
 
 # gid DEVICE: the arguments that choose the RoCE v2 address of its IPv4 address; none on InfiniBand, where LIDs address.
 gid() {
@@ -28,50 +33,75 @@ gid() {
     return 1
 }
 
-# write TEST BYTES ITERATIONS COLUMNS [DEPTH]: those columns of the result's row.
-write() {
+# perftest has no events for writes, it spins: beside a device of software only while nobody else wants the processor, or it takes the device's
+# time. The engine's process likewise.
+idly=()
+[[ ! -e "/sys/class/infiniband/$client/parent" ]] || idly=(chrt -i 0)
+
+# perftest TEST BYTES ITERATIONS COLUMN [ARGUMENT...]: that column of the result's row.
+perftest() {
     port=$((port + 1))
+    local test="$1" bytes="$2" column="$4" line='' try
     # Where ends and device share processors an acknowledgement may take long: wait for a second rather than 67 ms.
-    local common=(-s "$2" -n "$3" -p "$port" -u 18 -F) line='' try
-    [[ "$1" != ib_write_bw ]] || common+=(-t "$5")
+    local common=(-s "$2" -n "$3" -p "$port" -u 18 -F "${@:5}")
     # shellcheck disable=SC2046 # two words, or none
-    timeout 120 "$1" -d "$server" $(gid "$server") "${common[@]}" > /dev/null 2>&1 &
+    timeout 120 "${idly[@]}" "$test" -d "$server" $(gid "$server") "${common[@]}" > /dev/null 2>&1 &
     local listener=$!
-    for try in 1 2 3 4 5 6 7 8 9 10; do
+    for ((try = 0; try < 20; try++)); do
         # shellcheck disable=SC2046
-        line="$(timeout 120 "$1" -d "$client" $(gid "$client") "${common[@]}" 127.0.0.1 2> /dev/null | awk -v bytes="$2" '$1 == bytes')" || true
+        line="$(timeout 120 "${idly[@]}" "$test" -d "$client" $(gid "$client") "${common[@]}" 127.0.0.1 2> "$out/perftest" | awk -v bytes="$bytes" '$1 == bytes')" || true
         [[ -z "$line" ]] || break
-        sleep 0.5
+        sleep 0.2
     done
     wait "$listener" || true
-    [[ -n "$line" ]] || { echo "$1 of $2 bytes from $client to $server gave no result" >&2; return 1; }
-    awk -v columns="$4" '{ n = split(columns, c, ","); for (i = 1; i <= n; i++) printf "%s%s", $c[i], i < n ? " " : "\n" }' <<< "$line"
+    [[ -n "$line" ]] || { echo "$test of $bytes bytes from $client to $server gave no result: $(tail -n 3 "$out/perftest")" >&2; return 1; }
+    awk -v column="$column" '{ print $column }' <<< "$line"
 }
 
-echo "== perftest from $client to $server ($(ib_write_bw --version 2>&1 | head -n 1))"
-printf '%14s %10s %12s %12s\n' test bytes typical_us p99_us
+# native BYTES DEPTH: ib_write_bw's writes per second, so many under way.
+native() {
+    # Its fourth column is the average in MiB/s.
+    perftest ib_write_bw "$1" $(($1 > 524288 ? 64 : 256)) 4 -N -t "$2" | awk -v bytes="$1" '{ print $1 * 1048576 / bytes }'
+}
+
+# engine BYTES DEPTH MILLISECONDS: the engine's.
+engine() {
+    local rate
+    echo "$1 $3 $2" >&3
+    read -r -t 120 rate <&4 || { echo "garden-perf gave no sample of $1 bytes" >&2; return 1; }
+    echo "$rate"
+}
+
+mkfifo "$out/in" "$out/out"
+"${idly[@]}" "$perf" fabric --fabric verbs --bind "$server" "$client" --engine-only < "$out/in" > "$out/out" & garden=$!
+exec 3> "$out/in" 4< "$out/out"
+rows=("65536 2" "65536 64" "1048576 32")
+# Until the optimised code runs: where there is one processor the runtime waits a second without new methods, twice.
+for ((i = 0; i < 6; i++)); do engine 4096 64 1000 > /dev/null; done
+# shellcheck disable=SC2086 # two words
+for row in "${rows[@]}"; do engine $row 100 > /dev/null; done
+echo "== single writes from $client to $server, $pairs pairs: perftest's ib_write_bw and the engine${idly:+ (both at idle priority)}"
+for ((pair = 0; pair < pairs; pair++)); do
+    # shellcheck disable=SC2086
+    for row in "${rows[@]}"; do
+        if ((pair % 2)); then n="$(native $row)"; e="$(engine $row 250)"; else e="$(engine $row 250)"; n="$(native $row)"; fi
+        echo "$row $n $e" >> "$out/rows"
+        awk '{ printf "%10d bytes, %2d under way: ib_write_bw %8.1f MB/s, engine %8.1f MB/s, ratio %.3f\n", $1, $2, $3 * $1 / 1e6, $4 * $1 / 1e6, $4 / $3 }' <<< "$row $n $e"
+    done
+done
+exec 3>&-
+printf '%10s %10s %16s %12s %8s   %s\n' bytes under_way ib_write_bw_mb_s engine_mb_s ratio 'least and greatest'
+for row in "${rows[@]}"; do
+    # quantile COLUMN SHARE: 3 and 4 are MB/s, 5 is the ratio.
+    quantile() { awk -v row="$row" -v column="$1" '$1 " " $2 == row { print column == 5 ? $4 / $3 : $column * $1 / 1e6 }' "$out/rows" | sort -g | awk -v share="$2" '{ v[NR] = $1 } END { print v[int((NR - 1) * share + 0.5) + 1] }'; }
+    # shellcheck disable=SC2086
+    printf '%10d %10d %16.1f %12.1f %8.3f   %.3f .. %.3f\n' $row "$(quantile 3 0.5)" "$(quantile 4 0.5)" "$(quantile 5 0.5)" "$(quantile 5 0)" "$(quantile 5 1)"
+done
+echo "== chains of 16 beside chains of one"
+timeout 180 "$perf" fabric --fabric verbs --bind "$server" "$client" --chains --rounds 5 --sample-ms 50 --json
+# Two that spin for each other on one processor measure its time slice.
+[[ ${#idly[@]} -eq 0 ]] || exit 0
+echo "== ib_write_lat, typical µs"
 for bytes in 8 4096; do
-    # Columns: bytes, iterations, least, most, typical, average, deviation, 99 %, 99.9 %.
-    read -r typical high < <(write ib_write_lat "$bytes" 100 5,8)
-    printf '%14s %10s %12s %12s\n' ib_write_lat "$bytes" "$typical" "$high"
-done
-printf '%14s %10s %12s %12s\n' test bytes gb_s mop_s
-declare -A native
-for bytes in 4096 65536 1048576; do
-    # Columns: bytes, iterations, peak, average (both MiB/s), million messages/s.
-    # As many under way as garden-perf has.
-    read -r average rate < <(write ib_write_bw "$bytes" $((bytes > 4096 ? 100 : 1000)) 4,5 $((bytes > 65536 ? 32 : 64)))
-    native[$bytes]="$(awk -v m="$average" 'BEGIN { printf "%.4f", m * 1048576 / 1e9 }')"
-    printf '%14s %10s %12s %12s\n' ib_write_bw "$bytes" "${native[$bytes]}" "$rate"
-done
-echo "== garden-perf fabric --fabric verbs --bind $server $client --bytes 4096 65536 1048576 --rounds 11 --json"
-rows="$(mktemp)"
-trap 'rm -f "$rows"' EXIT
-timeout 600 "$perf" fabric --fabric verbs --bind "$server" "$client" --bytes 4096 65536 1048576 --rounds 11 --sample-ms 50 --json | tee "$rows"
-echo "== single writes of the engine beside ib_write_bw"
-printf '%14s %10s %12s %12s %8s\n' test bytes gb_s ib_write_bw ratio
-for bytes in 4096 65536 1048576; do
-    own="$(sed -nE "s/.*\"what\": ?\"single\".*\"bytes\": ?$bytes,.*\"gb_s\": ?([0-9.eE-]+).*/\1/p" "$rows" | head -n 1)"
-    [[ -n "$own" ]] || { echo "garden-perf printed no row for $bytes bytes" >&2; exit 1; }
-    awk -v b="$bytes" -v own="$own" -v native="${native[$bytes]}" 'BEGIN { printf "%14s %10s %12.4f %12.4f %8.2f\n", "garden", b, own, native, own / native }'
+    printf '%10d bytes: %s\n' "$bytes" "$(perftest ib_write_lat "$bytes" 100 5)"
 done

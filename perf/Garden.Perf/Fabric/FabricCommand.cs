@@ -34,11 +34,13 @@ internal static class FabricCommand
             AllowMultipleArgumentsPerToken = true,
             DefaultValueFactory = static _ => [0, 1024],
         };
-        var rounds = new Option<int>("--rounds") { Description = "With --bytes: pairs of samples.", DefaultValueFactory = static _ => 41 };
+        var rounds = new Option<int>("--rounds") { Description = "With --bytes or --chains: pairs of samples.", DefaultValueFactory = static _ => 41 };
         var raw = new Option<bool>("--raw-only") { Description = "Only the loop on the bare provider, a sample for each line \"BYTES MILLISECONDS\" of the input: perf/compare-native.sh." };
+        var engine = new Option<bool>("--engine-only") { Description = "Only the engine, by the same lines: perf/compare-perftest.sh." };
+        var chains = new Option<bool>("--chains") { Description = "verbs: only chains of 16 writes beside chains of one, both through the engine." };
         var command = new Command("fabric", "Latency and throughput of the engine on a fabric, beside the same loop on the bare provider in the same run. One thread drives both ends.")
         {
-            fabric, bind, quick, sample, bytes, pages, rounds, raw,
+            fabric, bind, quick, sample, bytes, pages, rounds, raw, engine, chains,
         };
         command.SetAction((parse, _) =>
         {
@@ -46,8 +48,10 @@ internal static class FabricCommand
             var choice = new FabricChoice(parse.GetValue(fabric)!, parse.GetValue(bind)!);
             try
             {
-                if (parse.GetValue(raw))
-                    RawScenario.Run(choice, Console.In, Console.Out);
+                if (parse.GetValue(raw) || parse.GetValue(engine))
+                    SampleScenario.Run(choice, parse.GetValue(engine), Console.In, Console.Out);
+                else if (parse.GetValue(chains))
+                    Scenario(parse.GetValue(rounds)).RunChains();
                 else if (parse.GetValue(bytes) is { Length: > 0 } lengths)
                     Scenario(parse.GetValue(rounds)).RunRows(lengths, parse.GetValue(pages)!);
                 else

@@ -61,7 +61,7 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, int rou
         }
 
         if (choice.Name == "verbs")
-            Chains(memory);
+            Chains(memory, isWarm: true);
         foreach (int depth in (int[])(quick ? [] : [1, 4, 16, 256, 1024]))
         {
             (EngineWrites deep, IWritePair deepCeiling) = choice.Open(memory, depth);
@@ -75,10 +75,21 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, int rou
         }
     }
 
-    /// <summary>What a doorbell for sixteen writes is worth against one for each: both through the engine.</summary>
-    private void Chains(PairMemory memory)
+    /// <summary>What a doorbell for sixteen writes is worth against one for each, alone.</summary>
+    public void RunChains()
+    {
+        if (choice.Name != "verbs")
+            throw new FabricException($"{choice.Name} has no chains; --chains is for --fabric verbs.");
+        using var memory = new PairMemory();
+        Chains(memory, isWarm: false);
+    }
+
+    /// <summary>Both through the engine.</summary>
+    private void Chains(PairMemory memory, bool isWarm)
     {
         using EngineWrites sixteen = choice.OpenEngine(memory, DefaultDepth), one = (choice with { ChainLength = 1 }).OpenEngine(memory, DefaultDepth);
+        if (!isWarm)
+            WarmUp(sixteen, one);
         foreach (long bytes in (long[])[8, 1024, 4096])
         {
             using var workload = new Workload(bytes, 1024, DefaultDepth);

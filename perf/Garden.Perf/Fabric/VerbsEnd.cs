@@ -69,17 +69,15 @@ internal sealed unsafe class VerbsEnd : RawEnd
 
     public override void Poll()
     {
-        if (_armed)
-            _nic.TakeWakes();
-        _armed = false;
         Flush();
         Read();
     }
 
     public override bool TryArm()
     {
+        if (!_armed || _nic.TryTakeWake())
+            VerbsErrors.Check(Calls.ibv_req_notify_cq(_nic.Cq, 0), "ibv_req_notify_cq", "the raw loop");
         _armed = true;
-        VerbsErrors.Check(Calls.ibv_req_notify_cq(_nic.Cq, 0), "ibv_req_notify_cq", "the raw loop");
         return !Read();
     }
 

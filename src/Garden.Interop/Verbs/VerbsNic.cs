@@ -59,17 +59,20 @@ internal sealed unsafe class VerbsNic : IDisposable
         }
     }
 
-    /// <summary>Takes the wakes the completion queue has sent; they are acknowledged when the queue is destroyed.</summary>
-    public void TakeWakes()
+    /// <summary>Takes the wake that the completion queue has sent since it was told to; false when there is none. It is acknowledged later, with others.</summary>
+    public bool TryTakeWake()
     {
         ibv_cq* cq;
         void* context;
-        while (Imports.ibv_get_cq_event(Channel, &cq, &context) == 0)
-            _unacknowledged++;
-        if (_unacknowledged < 1024)
-            return;
-        Imports.ibv_ack_cq_events(Cq, (uint)_unacknowledged);
-        _unacknowledged = 0;
+        if (Imports.ibv_get_cq_event(Channel, &cq, &context) != 0)
+            return false;
+        if (++_unacknowledged >= 1024)
+        {
+            Imports.ibv_ack_cq_events(Cq, (uint)_unacknowledged);
+            _unacknowledged = 0;
+        }
+
+        return true;
     }
 
     /// <summary>Takes one event of the device; false when there is none.</summary>
