@@ -6,7 +6,7 @@ namespace Garden.Interop.Cuda;
 /// What a NIC wrote to device memory may be out of its GPU's sight when the host already knows of it, on GPUs that do not order such writes
 /// (CU_DEVICE_ATTRIBUTE_GPU_DIRECT_RDMA_WRITES_ORDERING below OWNER). There the host flushes before it counts an arrival.
 /// </summary>
-internal sealed unsafe class RemoteWriteFlush(nint context)
+internal unsafe class RemoteWriteFlush(nint context)
 {
     /// <summary>The context whose writes are flushed.</summary>
     public nint Context { get; } = context;
@@ -22,7 +22,8 @@ internal sealed unsafe class RemoteWriteFlush(nint context)
     }
 
     /// <summary>Makes all that has arrived visible to the GPU.</summary>
-    public void Run()
+    /// <exception cref="FabricException">The context is gone or has failed; the message has the driver's code.</exception>
+    public virtual void Run()
     {
         using CudaScope scope = CudaScope.Enter(Context);
         Check(CudaDriver.cuFlushGPUDirectRDMAWrites(CudaDriver.CU_FLUSH_GPU_DIRECT_RDMA_WRITES_TARGET_CURRENT_CTX, CudaDriver.CU_FLUSH_GPU_DIRECT_RDMA_WRITES_TO_OWNER), "cuFlushGPUDirectRDMAWrites");

@@ -127,9 +127,16 @@ internal sealed class HostReader(Sysfs sysfs)
         return nodes.Count == 1 ? nodes[0].Number : -1;
     }
 
-    private int[] Distances(int number) =>
-    [
-        .. (sysfs.Text($"{Nodes}/node{number}/distance") ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries)
-            .Select(static text => int.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture)),
-    ];
+    private int[] Distances(int number)
+    {
+        string[] words = (sysfs.Text($"{Nodes}/node{number}/distance") ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var distances = new int[words.Length];
+        for (int i = 0; i < words.Length; i++)
+        {
+            if (!int.TryParse(words[i], NumberStyles.None, CultureInfo.InvariantCulture, out distances[i]))
+                return [];
+        }
+
+        return distances;
+    }
 }

@@ -76,6 +76,10 @@ public sealed class HostTopology
     /// run on, one a core, and not on the first core of the node while another is free (interrupts and housekeeping go there).
     /// Where a node has no core left the device is left out, so that its worker is not pinned: two workers on one core are worse.
     /// </summary>
+    /// <remarks>
+    /// Only what is passed here is kept apart. Where each rank is a process of its own and they have no CPU sets, each passes the nodes of all the
+    /// host's ranks in the same order and takes the entry of its own: with its own node alone all ranks of a node would get one CPU.
+    /// </remarks>
     /// <param name="nodes">The node of device 0, 1, …: its NICs' or its GPU's; -1 for any.</param>
     public IReadOnlyDictionary<int, int> ChooseWorkerCpus(IReadOnlyList<int> nodes)
     {

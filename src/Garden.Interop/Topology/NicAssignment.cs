@@ -37,7 +37,8 @@ internal sealed class NicAssignment
     {
         int shared = nic.Location?.SharedBridges(gpu.Location) ?? 0;
         Proximity proximity = shared != 0 ? Proximity.Switch
-            : nic.Location?.Root == gpu.Location.Root ? Proximity.HostBridge
+            // Guests may have one root for the devices of all nodes.
+            : nic.Location?.Root == gpu.Location.Root && (nic.Node == gpu.Node || nic.Node == -1 || gpu.Node == -1) ? Proximity.HostBridge
             : nic.Node == -1 || gpu.Node == -1 ? Proximity.Unknown
             : nic.Node == gpu.Node ? Proximity.Node
             : Proximity.Distant;

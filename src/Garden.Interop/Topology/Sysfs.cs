@@ -33,8 +33,18 @@ internal sealed class Sysfs(string root)
     public uint Hexadecimal(string path) =>
         Text(path) is ['0', 'x', .. var digits] && uint.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out uint value) ? value : 0;
 
-    /// <summary>A list of CPUs, empty where it is absent.</summary>
-    public int[] Cpus(string path) => CpuList.Parse(Text(path) ?? "");
+    /// <summary>A list of CPUs, empty where it is absent or none.</summary>
+    public int[] Cpus(string path)
+    {
+        try
+        {
+            return CpuList.Parse(Text(path) ?? "");
+        }
+        catch (FormatException)
+        {
+            return [];
+        }
+    }
 
     /// <summary>Names in a directory in ordinal order; none where it is absent.</summary>
     public string[] Names(string path)

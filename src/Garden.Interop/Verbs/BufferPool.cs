@@ -37,7 +37,8 @@ internal sealed unsafe class BufferPool : IDisposable
 
     public void Dispose()
     {
-        _ = Imports.ibv_dereg_mr(_registration);
-        NativeMemory.AlignedFree(_buffers);
+        // What the device still knows it may still write to: then the buffers stay.
+        if (Imports.ibv_dereg_mr(_registration) == 0)
+            NativeMemory.AlignedFree(_buffers);
     }
 }

@@ -120,9 +120,16 @@ internal sealed record ConnectionOffer
             MaxMessageLength = (int)words[9],
             Fence = words[10],
             KnownFence = words[11],
-            Reason = Encoding.UTF8.GetString(bytes[(HeaderLength + bytes[7])..]),
+            Reason = Printable(Encoding.UTF8.GetString(bytes[(HeaderLength + bytes[7])..])),
         };
     }
+
+    /// <summary>What a peer says goes into messages and logs: no line ends and escapes of its choosing.</summary>
+    private static string Printable(string text) => string.Create(text.Length, text, static (printable, text) =>
+    {
+        for (int i = 0; i < printable.Length; i++)
+            printable[i] = char.IsControl(text[i]) ? ' ' : text[i];
+    });
 
     /// <summary>True when an offer's numbers are ones that a NIC of this version may have.</summary>
     public bool IsPlausible => Epoch != 0

@@ -22,8 +22,6 @@ internal sealed unsafe class DatagramQueue : IDisposable
     public DatagramQueue(VerbsNic nic)
     {
         string where = nic.Port.ToString();
-        _out = new BufferPool(nic.Pd, Sends, ConnectionOffer.MaxLength, where);
-        _in = new BufferPool(nic.Pd, Receives, RouteLength + ConnectionOffer.MaxLength, where);
         // The highest bit of a queue key is reserved to privileged users.
         Key = (uint)RandomNumberGenerator.GetInt32(1, int.MaxValue);
         var attributes = new ibv_qp_init_attr
@@ -35,6 +33,8 @@ internal sealed unsafe class DatagramQueue : IDisposable
         };
         try
         {
+            _out = new BufferPool(nic.Pd, Sends, ConnectionOffer.MaxLength, where);
+            _in = new BufferPool(nic.Pd, Receives, RouteLength + ConnectionOffer.MaxLength, where);
             _qp = Imports.ibv_create_qp(nic.Pd, &attributes);
             VerbsErrors.Check(_qp, "ibv_create_qp (datagrams)", where);
             var state = new ibv_qp_attr { qp_state = IBV.IBV_QPS_INIT, pkey_index = nic.Port.PartitionIndex, port_num = nic.Port.Number, qkey = Key };
@@ -124,8 +124,9 @@ internal sealed unsafe class DatagramQueue : IDisposable
     public void Dispose()
     {
         Close();
-        _out.Dispose();
-        _in.Dispose();
+        // Null after a constructor that failed.
+        _out?.Dispose();
+        _in?.Dispose();
     }
 
     private int Post(int index)

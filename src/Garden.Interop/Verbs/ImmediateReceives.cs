@@ -20,7 +20,10 @@ internal sealed unsafe class ImmediateReceives : IDisposable
         for (int i = 0; i < Batch; i++)
             _requests[i] = new ibv_recv_wr { wr_id = WorkId.Pack(WorkKind.ImmediateReceive, 0, 0) };
         Missing = count;
-        VerbsErrors.Check(Repost(), "ibv_post_srq_recv", where);
+        int error = Repost();
+        if (error != 0)
+            Dispose();
+        VerbsErrors.Check(error, "ibv_post_srq_recv", where);
     }
 
     /// <summary>Receives that were used up and not posted again.</summary>

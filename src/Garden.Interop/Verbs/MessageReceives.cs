@@ -17,8 +17,16 @@ internal sealed unsafe class MessageReceives : IDisposable
         _buffers = new BufferPool(pd, count, length, where);
         _lentOf = new VerbsConnection?[count];
         _isLent = new bool[count];
-        for (int i = 0; i < count; i++)
-            VerbsErrors.Check(Post(i), "ibv_post_srq_recv", where);
+        try
+        {
+            for (int i = 0; i < count; i++)
+                VerbsErrors.Check(Post(i), "ibv_post_srq_recv", where);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     public ReadOnlySpan<byte> this[int index] => new(_buffers[index], _buffers.Length);

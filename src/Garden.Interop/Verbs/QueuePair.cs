@@ -37,6 +37,7 @@ internal sealed unsafe class QueuePair : IDisposable
             attributes.cap.max_inline_data = Math.Max(LeastInline, attributes.cap.max_inline_data / 2);
         VerbsErrors.Check(qp, $"ibv_create_qp ({depth} requests of {pieces} pieces, {attributes.cap.max_inline_data} bytes inline)", nic.Port.ToString());
         _qp = qp;
+        Number = qp->qp_num;
         InlineBytes = (int)attributes.cap.max_inline_data;
         FirstPacket = (uint)RandomNumberGenerator.GetInt32(1 << 24);
         try
@@ -59,7 +60,7 @@ internal sealed unsafe class QueuePair : IDisposable
 
     public ibv_qp* Native => _qp;
 
-    public uint Number => _qp->qp_num;
+    public uint Number { get; }
 
     /// <summary>How many bytes of payload a request may carry in itself.</summary>
     public int InlineBytes { get; }

@@ -224,7 +224,7 @@ internal sealed unsafe partial class VerbsDomain
         current ??= TryConnect(remote);
         if (current is null)
         {
-            SendReset(remote, offer.Epoch, $"all {_options.MaxPeers} connections of {_nic.Port} are in use (VerbsOptions.MaxPeers). {_lastReason}");
+            SendReset(remote, offer.Epoch, $"all {_options.MaxPeers} connections of {_nic.Port} are in use (VerbsOptions.MaxPeers), or its device gives no more");
             return;
         }
 
@@ -317,6 +317,9 @@ internal sealed unsafe partial class VerbsDomain
                 if (code == VerbsErrors.NoPath && connection.Nic.PathError != 0)
                     _lastReason = $"{VerbsErrors.Text(VerbsErrors.FirstErrno + connection.Nic.PathError)} ({connection.Nic.PathError})";
                 FailConnection(connection, VerbsErrors.StatusOf(code), code);
+                // It may have moved: the next attempt looks for the way again. A datagram under way still uses the old one.
+                if (code == VerbsErrors.NoAnswer && _datagrams.IsIdle)
+                    FreePath(connection.Nic);
             }
             else if (now >= connection.Due)
             {

@@ -28,7 +28,9 @@ internal sealed unsafe partial class VerbsDomain
                 return true;
             }
 
-            return connection!.WaitingMessages.Count < Math.Min(_options.MessageWindow, MessageSlots / 4) && TryStart(ControlFrameKind.Message, connection, route, message, context);
+            return connection!.WaitingMessages.Count < _options.MessageWindow
+                && connection.WaitingMessages.Count + connection.ControlRequests < MessageSlots / 4
+                && TryStart(ControlFrameKind.Message, connection, route, message, context);
         }
     }
 
@@ -47,12 +49,15 @@ internal sealed unsafe partial class VerbsDomain
         }
     }
 
+    /// <summary>After how many of a window credits are told: no more than two such frames are under way before the window is used up.</summary>
+    internal static int TellAfter(int window) => (window + 1) / 2;
+
     /// <summary>A message's buffer is free: it is posted again, and its sender hears of it in time.</summary>
     private void TakeBack(int index, VerbsConnection sender)
     {
         PostReceive(index);
         sender.MessagesTaken++;
-        if (sender.MessagesTaken - sender.MessagesTold >= (uint)Math.Max(1, _options.MessageWindow / 2))
+        if (sender.MessagesTaken - sender.MessagesTold >= (uint)TellAfter(_options.MessageWindow))
             Owe(sender);
     }
 

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using Garden.Fabric;
+using Garden.Interop.Cuda;
 using Garden.Interop.Verbs.Native;
 
 namespace Garden.Interop.Verbs;
@@ -8,11 +9,16 @@ namespace Garden.Interop.Verbs;
 /// <summary>Progress and completions.</summary>
 internal sealed unsafe partial class VerbsDomain
 {
+    /// <summary>Events of the device are looked for at least once in so many wakes.</summary>
+    private const uint WakesPerLook = 64;
+
     /// <summary>Where completions go during a poll; with no room there, and outside of polls, they go to the backlog.</summary>
     private FabricCompletion* _out;
     private int _outCount;
     private int _outRoom;
+    /// <summary>True while the completion queue has been told to send a wake and that was not taken.</summary>
     private bool _armed;
+    private uint _wakes;
     private bool _arrived;
     private uint _lastNumber;
     private VerbsConnection? _lastConnection;
@@ -35,8 +41,6 @@ internal sealed unsafe partial class VerbsDomain
                         _out[_outCount++] = completion;
                     if (!_failed)
                     {
-                        if (_armed)
-                            TakeEvents();
                         Advance();
                         Read(_outRoom, untilEmpty: false);
                     }
@@ -48,10 +52,40 @@ internal sealed unsafe partial class VerbsDomain
 
                 // Before anybody counts what has arrived.
                 if (_arrived && _flush is { } flush)
-                    flush.Run();
+                    FlushArrivals(flush);
                 _arrived = false;
                 return _outCount;
             }
+        }
+    }
+
+    /// <summary>Where the flush fails what has arrived stays untold, as the GPU may not see it, and the NIC has failed.</summary>
+    private void FlushArrivals(RemoteWriteFlush flush)
+    {
+        try
+        {
+            flush.Run();
+        }
+        catch (FabricException exception)
+        {
+            _lastReason = exception.Message;
+            // Safe: below the count, which is at most the span's length; the span is still fixed.
+            int kept = 0;
+            for (int i = 0; i < _outCount; i++)
+            {
+                if (_out[i].Kind != FabricCompletionKind.Immediate)
+                    _out[kept++] = _out[i];
+            }
+
+            _outCount = kept;
+            for (int left = _backlog.Count; left > 0; left--)
+            {
+                FabricCompletion completion = _backlog.Dequeue();
+                if (completion.Kind != FabricCompletionKind.Immediate)
+                    _backlog.Enqueue(completion);
+            }
+
+            Fail(VerbsErrors.FlushFailed);
         }
     }
 
@@ -66,14 +100,13 @@ internal sealed unsafe partial class VerbsDomain
                 return false;
             if (_failed)
                 return true;
-            // Notify, then look once more: what comes between the two has sent a wake.
-            _armed = true;
-            if (Calls.ibv_req_notify_cq(_nic.Cq, 0) is var error and not 0)
-            {
+            TakeEvents();
+            // Notify, then look once more: what comes between the two sends a wake. One that was not sent yet need not be asked for again.
+            if (!_failed && !_armed && Calls.ibv_req_notify_cq(_nic.Cq, 0) is var error and not 0)
                 Fail(VerbsErrors.FirstErrno + error);
+            if (_failed)
                 return false;
-            }
-
+            _armed = true;
             Harvest();
             dueTimestamp = NextDue();
             return _backlog.Count == 0;
@@ -181,7 +214,7 @@ internal sealed unsafe partial class VerbsDomain
         connection.ImmediatesTaken++;
         _arrived = true;
         NoteArrival(connection);
-        if (connection.ImmediatesTaken - connection.ImmediatesTold >= (uint)_options.ImmediateWindow / 2)
+        if (connection.ImmediatesTaken - connection.ImmediatesTold >= (uint)TellAfter(_options.ImmediateWindow))
             Owe(connection);
         // Zero stands for "no immediate" and is sent only as the answer to a revocation.
         if (immediate == 0)
@@ -234,10 +267,13 @@ internal sealed unsafe partial class VerbsDomain
         Emit(new FabricCompletion { Kind = FabricCompletionKind.Write, Route = route, Context = context, Count = 1 });
     }
 
+    /// <summary>Takes what made the descriptor readable. Each look is a call of the kernel, so the device's own events, which are rare, are looked for where no wake was.</summary>
     private void TakeEvents()
     {
-        _armed = false;
-        _nic.TakeWakes();
+        bool wasWoken = _armed && _nic.TryTakeWake();
+        _armed &= !wasWoken;
+        if (wasWoken && ++_wakes % WakesPerLook != 0)
+            return;
         while (!_failed && _nic.TryTakeEvent(out int type))
         {
             // The others show in completions as well, or mean nothing here.

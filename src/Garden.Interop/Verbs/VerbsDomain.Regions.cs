@@ -19,6 +19,9 @@ internal sealed unsafe partial class VerbsDomain
     /// <summary>Set once, before the first peer can know the key of a region that needs it.</summary>
     private volatile RemoteWriteFlush? _flush;
 
+    /// <summary>For tests: a flush as device memory would need it.</summary>
+    internal RemoteWriteFlush? Flush { set => _flush = value; }
+
     /// <inheritdoc/>
     public RegionKeys Register(nint address, long length, MemoryKind kind)
     {
@@ -56,15 +59,22 @@ internal sealed unsafe partial class VerbsDomain
         }
     }
 
+    /// <summary>Registrations that the device did not end when it was told to, by the region's key.</summary>
+    private readonly Dictionary<ulong, nint> _stuck = [];
+
+    /// <summary>For tests: what the device answers when a registration is to end, in its place.</summary>
+    internal Func<int>? Refuses { get; set; }
+
     /// <inheritdoc/>
     public void Unregister(RegionKeys keys)
     {
-        VerbsRevocation? revocation;
+        VerbsRevocation? revocation = null;
         lock (_gate)
         {
-            if (_disposed || !_regions.Contains(keys.LocalKey))
+            if (_disposed || (!_regions.Contains(keys.LocalKey) && !_stuck.ContainsKey(keys.LocalKey)))
                 return;
-            revocation = Announce(keys.RemoteKey);
+            if (!_stuck.ContainsKey(keys.LocalKey))
+                revocation = Announce(keys.RemoteKey);
         }
 
         if (revocation is not null)
@@ -73,15 +83,26 @@ internal sealed unsafe partial class VerbsDomain
         bool held = false;
         lock (_gate)
         {
-            registration = _disposed ? null : (ibv_mr*)_regions.Remove(keys.LocalKey);
+            if (_disposed)
+                return;
+            registration = (ibv_mr*)_regions.Remove(keys.LocalKey);
+            if (registration is null && _stuck.Remove(keys.LocalKey, out nint stuck))
+                registration = (ibv_mr*)stuck;
             if (registration is null)
                 return;
             _nic.PdHandle.DangerousAddRef(ref held);
         }
 
         // The device finishes what it is placing before this returns, and refuses what comes later.
-        _ = Imports.ibv_dereg_mr(registration);
+        int error = Refuses?.Invoke() ?? Imports.ibv_dereg_mr(registration);
+        if (error != 0)
+        {
+            lock (_gate)
+                _stuck[keys.LocalKey] = (nint)registration;
+        }
+
         _nic.PdHandle.DangerousRelease();
+        VerbsErrors.Check(error, "ibv_dereg_mr", $"a region with {_nic.Port}, which may still be written to");
     }
 
     private uint Access => IBV.IBV_ACCESS_LOCAL_WRITE | IBV.IBV_ACCESS_REMOTE_WRITE | (_options.RelaxedOrdering ? IBV.IBV_ACCESS_RELAXED_ORDERING : 0u);
@@ -96,6 +117,7 @@ internal sealed unsafe partial class VerbsDomain
 
     private ibv_mr* RegisterDevice(nint address, long length, MemoryKind kind)
     {
+        VerbsLibrary.Require(nameof(Imports.ibv_reg_dmabuf_mr), "34");
         if (RemoteWriteFlush.For(address) is { } flush)
         {
             if (_flush is { } other && other.Context != flush.Context)

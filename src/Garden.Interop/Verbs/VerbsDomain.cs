@@ -107,7 +107,7 @@ internal sealed unsafe partial class VerbsDomain : IFabricDomain
     {
         if (providerCode == 0)
             return FabricErrors.Advice(status);
-        string reason = providerCode is VerbsErrors.Reset or VerbsErrors.TooManyPeers or VerbsErrors.NoPath && _lastReason.Length != 0 ? $" Last heard: {_lastReason}" : "";
+        string reason = providerCode is VerbsErrors.Reset or VerbsErrors.TooManyPeers or VerbsErrors.NoPath or VerbsErrors.FlushFailed && _lastReason.Length != 0 ? $" Last heard: {_lastReason}" : "";
         return $"{_nic.Port} ({_nic.Port.Gid}): {VerbsErrors.Text(providerCode)}: {VerbsErrors.Explain(providerCode)}{reason}";
     }
 
@@ -189,6 +189,8 @@ internal sealed unsafe partial class VerbsDomain : IFabricDomain
         _sends?.Dispose();
         for (var mr = (ibv_mr*)_regions.RemoveAny(); mr is not null; mr = (ibv_mr*)_regions.RemoveAny())
             _ = Imports.ibv_dereg_mr(mr);
+        foreach (nint stuck in _stuck.Values)
+            _ = Imports.ibv_dereg_mr((ibv_mr*)stuck);
         _nic.Dispose();
         _writes.Dispose();
         _chain.Dispose();

@@ -34,6 +34,9 @@ internal static unsafe class VerbsErrors
     /// <summary>A region was taken back, and the remote NIC did not confirm that it writes there no more.</summary>
     public const int Unrevoked = 1007;
 
+    /// <summary>What a NIC wrote to device memory could not be made visible to the GPU.</summary>
+    public const int FlushFailed = 1008;
+
     /// <summary>How an operation ended whose completion has this status.</summary>
     public static FabricStatus StatusOf(int code) => code switch
     {
@@ -41,7 +44,7 @@ internal static unsafe class VerbsErrors
         IBV.IBV_WC_REM_ACCESS_ERR => FabricStatus.RemoteAccess,
         IBV.IBV_WC_LOC_PROT_ERR or IBV.IBV_WC_LOC_ACCESS_ERR => FabricStatus.LocalAccess,
         IBV.IBV_WC_RETRY_EXC_ERR or IBV.IBV_WC_RNR_RETRY_EXC_ERR or IBV.IBV_WC_REM_ABORT_ERR or IBV.IBV_WC_REM_OP_ERR => FabricStatus.RouteDown,
-        IBV.IBV_WC_FATAL_ERR or PortDown => FabricStatus.NicDown,
+        IBV.IBV_WC_FATAL_ERR or PortDown or FlushFailed => FabricStatus.NicDown,
         IBV.IBV_WC_WR_FLUSH_ERR => FabricStatus.Flushed,
         NoAnswer or Reset or Replaced or Fenced or TooManyPeers or NoPath or Unrevoked => FabricStatus.RouteDown,
         _ => FabricStatus.ProviderError,
@@ -59,6 +62,7 @@ internal static unsafe class VerbsErrors
         PortDown => "port not active",
         NoPath => "no path to the address",
         Unrevoked => "no answer to the end of a region",
+        FlushFailed => "device memory not flushed",
         _ => Marshal.PtrToStringUTF8((nint)Imports.ibv_wc_status_str(code)) ?? "unknown status",
     };
 
@@ -83,6 +87,7 @@ internal static unsafe class VerbsErrors
         PortDown => "the local port has no link; look at `rdma link` and `ip link`.",
         NoPath => "the local port has no route to the address; both ends need the same link layer and GID family (`show_gids`, `rdma link`, `ip route get`).",
         Unrevoked => "the peer did not say within 2 s that it writes no more to a region that was unregistered or renewed here: its engine does not poll, or its process is stopped.",
+        FlushFailed => "the CUDA context of a registered region is gone or has failed; dispose the engine before the context.",
         FirstErrno + LibC.ENOMEM => "memory could not be pinned: raise the limit (`ulimit -l unlimited`, LimitMEMLOCK= in systemd), or free memory.",
         FirstErrno + LibC.EOPNOTSUPP => "the device does not offer that.",
         FirstErrno + LibC.ETIMEDOUT => "the address did not resolve; look at `ip neigh` and `ping`.",

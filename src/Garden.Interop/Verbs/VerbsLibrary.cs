@@ -21,6 +21,15 @@ internal static class VerbsLibrary
     /// <summary>True when the library was found and is new enough.</summary>
     public static bool IsPresent => s_isPresent.Value;
 
+    /// <summary>Throws unless the library has a function that came later.</summary>
+    /// <exception cref="FabricException">It does not have it.</exception>
+    public static void Require(string function, string since)
+    {
+        Require();
+        if (!NativeLibrary.TryGetExport(NativeLibrary.Load(Soname), function, out _))
+            throw new FabricException($"{Soname} has no {function}, which came with rdma-core {since}; install a newer one: {InstallLine}");
+    }
+
     /// <summary>Throws unless the library is there.</summary>
     /// <exception cref="FabricException">It is not there, or too old.</exception>
     public static void Require()

@@ -6,7 +6,9 @@ namespace Garden.Interop.Verbs;
 /// <summary>A port of an open device: what it is, and the identifier and partition its connections use.</summary>
 internal sealed record VerbsPort
 {
-    private const int MostIdentifiers = 256;
+    /// <summary>More than any device has: room for the table is made up to here.</summary>
+    private const int MostIdentifiers = 1 << 16;
+
     private const ushort FullMembership = 0x8000;
 
     public required string Device { get; init; }
@@ -85,10 +87,16 @@ internal sealed record VerbsPort
 
     private static unsafe ibv_gid_entry ChooseGid(ibv_context* context, byte port, int wanted, bool isEthernet, bool preferIPv6, string name)
     {
-        var table = new ibv_gid_entry[MostIdentifiers];
-        nint count;
-        fixed (ibv_gid_entry* entries = table)
-            count = Imports._ibv_query_gid_table(context, entries, MostIdentifiers, 0, (nuint)sizeof(ibv_gid_entry));
+        ibv_gid_entry[] table = [];
+        nint count = -LibC.EINVAL;
+        // The rows of all ports, and "invalid" where they are more than there is room for: VLANs and containers have some each.
+        for (int room = 256; count == -LibC.EINVAL && room <= MostIdentifiers; room *= 4)
+        {
+            table = new ibv_gid_entry[room];
+            fixed (ibv_gid_entry* entries = table)
+                count = Imports._ibv_query_gid_table(context, entries, (nuint)room, 0, (nuint)sizeof(ibv_gid_entry));
+        }
+
         if (count < 0)
             VerbsErrors.Check((int)-count, "ibv_query_gid_table", name);
         ibv_gid_entry[] ofPort = [.. table.Take((int)count).Where(entry => entry.port_num == port)];

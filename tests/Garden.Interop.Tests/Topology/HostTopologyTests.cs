@@ -153,7 +153,35 @@ public sealed class HostTopologyTests
         Assert.All(host.Gpus, gpu => Assert.All(host.NicsOf(gpu), static nic => Assert.Null(nic.Unsuitable)));
         // A worker of this process runs where the process may.
         int cpu = Assert.Single(host.ChooseWorkerCpus([-1])).Value;
-        Assert.True(Environment.ProcessorCount >= 1 && cpu >= 0);
+        Assert.Contains(cpu, WorkerCpuChoice.AllowedHere());
+    }
+
+    [Fact]
+    public void UnderOneRootTheNodeSaysWhichNicIsNear()
+    {
+        // A guest whose devices of both nodes hang on one root, the second node's first.
+        HostTopology host = HostListing.Read(
+            "two-sockets.txt", null,
+            "pci pci0000:e0/0000:e0:01.0 0x020700 15b3:1021 1",
+            "pci pci0000:e0/0000:e0:02.0 0x020700 15b3:1021 0",
+            "pci pci0000:e0/0000:e0:03.0 0x030200 10de:2330 0",
+            "pci pci0000:e0/0000:e0:04.0 0x030200 10de:2330 1",
+            "rdma flat1 0000:e0:01.0 1:ACTIVE:400:InfiniBand",
+            "rdma flat0 0000:e0:02.0 1:ACTIVE:400:InfiniBand");
+        Assert.Equal(["flat0", "flat1"], host.Gpus.Select(gpu => Assert.Single(host.NicsOf(gpu)).Name));
+        Assert.Equal(Proximity.HostBridge, host.ProximityOf(host.Gpus[0], Nic(host, "flat0")));
+        Assert.Equal(Proximity.Distant, host.ProximityOf(host.Gpus[0], Nic(host, "flat1")));
+    }
+
+    [Theory]
+    [InlineData("node 1 8-15 21,garbage")]
+    [InlineData("node 1 x-y 21,10")]
+    public void AFileThatIsOddIsAbsent(string line)
+    {
+        HostTopology host = HostListing.Read("dgx-h100.txt", null, line);
+        Assert.Equal(8, host.Gpus.SelectMany(host.NicsOf).Distinct().Count());
+        NumaNode odd = host.Nodes[1];
+        Assert.True(odd.Distances.Count == 0 || odd.Cpus.Count == 0, $"{odd}");
     }
 
     private static NicDevice Nic(HostTopology host, string name) => Assert.Single(host.Nics, nic => nic.Name == name);

@@ -96,6 +96,33 @@ public sealed class VerbsDecisionTests
     }
 
     [Fact]
+    public void WhatAPeerGivesAsItsReasonHasNoControlCharacters()
+    {
+        byte[] bytes = new byte[ConnectionOffer.MaxLength];
+        int length = new ConnectionOffer { Kind = OfferKind.Reset, Address = "::1#0.1.1.1", Reason = "full\r\n\u001b[31m2026 ERROR é" }.Write(bytes);
+        Assert.Equal("full   [31m2026 ERROR é", ConnectionOffer.TryParse(bytes.AsSpan(0, length))!.Reason);
+    }
+
+    [Fact]
+    public void NoMoreThanTwoFramesOfCreditsAreUnderWayForAWindow()
+    {
+        for (int window = 2; window <= 4096; window++)
+        {
+            int after = VerbsDomain.TellAfter(window);
+            Assert.True(after >= 1 && after <= window && window / after <= 2, $"of {window} every {after}");
+        }
+    }
+
+    [Fact]
+    public void AFunctionThatTheLibraryDoesNotHaveIsNamedWithItsVersion()
+    {
+        Backends.Require("verbs", VerbsLibrary.IsPresent, VerbsLibrary.InstallLine);
+        VerbsLibrary.Require("ibv_reg_dmabuf_mr", "34");
+        FabricException old = Assert.Throws<FabricException>(() => VerbsLibrary.Require("ibv_of_the_future", "99"));
+        Assert.Contains("ibv_of_the_future, which came with rdma-core 99", old.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void T4_DatagramsOfOthersAreNotTakenForOffers()
     {
         byte[] bytes = new byte[ConnectionOffer.MaxLength];

@@ -41,6 +41,27 @@ public sealed class VerbsFaultTests
     }
 
     [Fact]
+    public async Task T8_APortWithManyAddressesIsOpenedAtItsFirst()
+    {
+        RequireWires(2);
+        // More than the 256 identifiers that are asked for at first.
+        string file = Path.GetTempFileName();
+        await File.WriteAllLinesAsync(file, Enumerable.Range(0, 300).Select(static i => $"addr add 10.78.{i / 100}.{(i % 100) + 1}/32 dev rnic0"));
+        try
+        {
+            await RunAsync("ip", "-batch", file);
+            using var harness = new VerbsHarness();
+            FabricEndpoint end = harness.Open("a")[0];
+            Assert.StartsWith("::ffff:10.77.0.1#", end.Domain.Address, StringComparison.Ordinal);
+        }
+        finally
+        {
+            await RunAsync("ip", "addr", "flush", "dev", "rnic0", "to", "10.78.0.0/16");
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
     public async Task H2_OnePulledWireOfTwoLeavesTheOther()
     {
         RequireWires(4);
