@@ -14,6 +14,9 @@ public abstract partial class FabricHarness : IDisposable
     /// <summary>Round trips of the parking test; fewer where each takes long.</summary>
     public virtual int RoundTrips => 20_000;
 
+    /// <summary>False where a provider may find no way back to a NIC that has refused a write of it.</summary>
+    public virtual bool ComesBackFromRefusedWrites => true;
+
     /// <summary>Opens the NICs of a new engine, each with a registered buffer.</summary>
     public FabricEndpoint[] Open(string name, int nics = 1, long bufferBytes = 4 << 20)
     {

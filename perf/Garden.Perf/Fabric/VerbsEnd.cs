@@ -47,7 +47,7 @@ internal sealed unsafe class VerbsEnd : RawEnd
     {
         var other = (VerbsEnd)end;
         _pair.Connect(
-            new VerbsAddress(other._nic.Port.Gid, other._nic.Port.Lid, 0, 0, 0), other._pair.Number, other._pair.FirstPacket, Math.Min(_nic.Port.Mtu, other._nic.Port.Mtu), _options);
+            new VerbsAddress(other._nic.Port.Gid, other._nic.Port.Lid, 0, 0, 0), other._pair.Number, other._pair.FirstPacket, other._nic.Port.Mtu, _options);
         _remote = other._local;
         _remoteKey = other._region->rkey;
     }

@@ -68,36 +68,43 @@ internal sealed unsafe class QueuePair : IDisposable
     /// <summary>The packet number it sends first.</summary>
     public uint FirstPacket { get; }
 
-    /// <summary>Connects it to a remote queue pair: afterwards it receives and sends.</summary>
+    /// <summary>Connects it to a remote queue pair whose port takes payloads of <paramref name="mtu"/> bytes: afterwards it receives and sends.</summary>
     /// <exception cref="FabricException">The NIC refused; the message names the step.</exception>
     public void Connect(VerbsAddress remote, uint remoteNumber, uint remotePacket, int mtu, VerbsOptions options)
     {
-        var receive = new ibv_qp_attr
-        {
-            qp_state = IBV.IBV_QPS_RTR,
-            path_mtu = System.Numerics.BitOperations.Log2((uint)mtu) - 7,
-            dest_qp_num = remoteNumber,
-            rq_psn = remotePacket,
-            max_dest_rd_atomic = 1,
-            min_rnr_timer = ReceiverNotReadyTimer,
-            ah_attr = PathTo(_nic.Port, remote, options),
-        };
+        ibv_qp_attr receive = ToReceive(_nic.Port, remote, remoteNumber, remotePacket, mtu, options);
         Modify(
             &receive,
             IBV.IBV_QP_STATE | IBV.IBV_QP_AV | IBV.IBV_QP_PATH_MTU | IBV.IBV_QP_DEST_QPN | IBV.IBV_QP_RQ_PSN | IBV.IBV_QP_MAX_DEST_RD_ATOMIC | IBV.IBV_QP_MIN_RNR_TIMER);
-        var send = new ibv_qp_attr
-        {
-            qp_state = IBV.IBV_QPS_RTS,
-            timeout = (byte)options.AckTimeoutExponent,
-            retry_cnt = (byte)options.RetryCount,
-            rnr_retry = ReceiverNotReadyRetries,
-            sq_psn = FirstPacket,
-            max_rd_atomic = 1,
-        };
+        ibv_qp_attr send = ToSend(FirstPacket, options);
         Modify(
             &send,
             IBV.IBV_QP_STATE | IBV.IBV_QP_TIMEOUT | IBV.IBV_QP_RETRY_CNT | IBV.IBV_QP_RNR_RETRY | IBV.IBV_QP_SQ_PSN | IBV.IBV_QP_MAX_QP_RD_ATOMIC);
     }
+
+    /// <summary>What moves a queue pair on so that it takes a remote one's packets, of at most the payload that both ports take.</summary>
+    internal static ibv_qp_attr ToReceive(VerbsPort port, VerbsAddress remote, uint remoteNumber, uint remotePacket, int remoteMtu, VerbsOptions options) => new()
+    {
+        qp_state = IBV.IBV_QPS_RTR,
+        // The codes are 1 for 256 bytes to 5 for 4096.
+        path_mtu = System.Numerics.BitOperations.Log2((uint)Math.Min(port.Mtu, remoteMtu)) - 7,
+        dest_qp_num = remoteNumber,
+        rq_psn = remotePacket,
+        max_dest_rd_atomic = 1,
+        min_rnr_timer = ReceiverNotReadyTimer,
+        ah_attr = PathTo(port, remote, options),
+    };
+
+    /// <summary>What moves it on so that it sends, from its own first packet number.</summary>
+    internal static ibv_qp_attr ToSend(uint firstPacket, VerbsOptions options) => new()
+    {
+        qp_state = IBV.IBV_QPS_RTS,
+        timeout = (byte)options.AckTimeoutExponent,
+        retry_cnt = (byte)options.RetryCount,
+        rnr_retry = ReceiverNotReadyRetries,
+        sq_psn = firstPacket,
+        max_rd_atomic = 1,
+    };
 
     /// <summary>Ends it: what is posted comes back flushed and what arrives is not looked at. A queue pair that is in that state already stays there.</summary>
     public void Fail()

@@ -1,4 +1,5 @@
 using Garden.Fabric;
+using Garden.Interop.Verbs.Native;
 
 namespace Garden.Interop.Verbs;
 
@@ -116,6 +117,17 @@ internal sealed class VerbsConnection(RemoteNic nic, uint epoch, QueuePair data,
 
     /// <summary>Revocations told to the other side and not answered, oldest first.</summary>
     public Queue<VerbsRevocation> Revocations { get; } = new();
+
+    /// <summary>How an operation on it ended whose completion has a status: by its own fault, or folded into what ended the connection first.</summary>
+    public (FabricStatus Status, int Code) HowEnded(int status)
+    {
+        if (IsOver && Cause is (FabricStatus.RouteDown or FabricStatus.NicDown))
+            return (Cause, CauseCode);
+        if (status != IBV.IBV_WC_WR_FLUSH_ERR)
+            return (VerbsErrors.StatusOf(status), status);
+        // Flushed without a cause here: the other end broke.
+        return IsOver ? (FabricStatus.Flushed, CauseCode) : (FabricStatus.RouteDown, status);
+    }
 
     // Modulo 2³²: never more than half of it apart.
     public bool MaySendImmediate => (int)(ImmediateLimit - ImmediatesSent) > 0;

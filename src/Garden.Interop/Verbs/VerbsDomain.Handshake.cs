@@ -234,11 +234,10 @@ internal sealed unsafe partial class VerbsDomain
     /// <summary>Connects the queue pairs to those of an offer.</summary>
     private void Answer(VerbsConnection connection, ConnectionOffer offer)
     {
-        int mtu = Math.Min(_nic.Port.Mtu, offer.Mtu);
         try
         {
-            connection.Data.Connect(connection.Nic.Address, offer.DataQueuePair, offer.DataPacket, mtu, _options);
-            connection.Control.Connect(connection.Nic.Address, offer.ControlQueuePair, offer.ControlPacket, mtu, _options);
+            connection.Data.Connect(connection.Nic.Address, offer.DataQueuePair, offer.DataPacket, offer.Mtu, _options);
+            connection.Control.Connect(connection.Nic.Address, offer.ControlQueuePair, offer.ControlPacket, offer.Mtu, _options);
         }
         catch (FabricException exception)
         {

@@ -223,18 +223,7 @@ internal sealed unsafe partial class VerbsDomain
         _writes.Return(slot);
     }
 
-    /// <summary>How an operation ended: by its own fault, or folded into what ended its connection first.</summary>
-    private (FabricStatus Status, int Code) HowEnded(VerbsConnection connection, int status)
-    {
-        if (connection.IsOver && connection.Cause is (FabricStatus.RouteDown or FabricStatus.NicDown))
-            return (connection.Cause, connection.CauseCode);
-        if (connection.IsOver && status == IBV.IBV_WC_WR_FLUSH_ERR)
-            return (FabricStatus.Flushed, connection.CauseCode);
-        // Flushed without a cause here: the other end broke.
-        if (status == IBV.IBV_WC_WR_FLUSH_ERR)
-            return (FabricStatus.RouteDown, status);
-        if (status == IBV.IBV_WC_RETRY_EXC_ERR && !IsPortActive())
-            return (FabricStatus.NicDown, VerbsErrors.PortDown);
-        return (VerbsErrors.StatusOf(status), status);
-    }
+    /// <summary>How an operation ended: a peer that does not acknowledge is not blamed for what this side's port is.</summary>
+    private (FabricStatus Status, int Code) HowEnded(VerbsConnection connection, int status) =>
+        status == IBV.IBV_WC_RETRY_EXC_ERR && !connection.IsOver && !IsPortActive() ? (FabricStatus.NicDown, VerbsErrors.PortDown) : connection.HowEnded(status);
 }
