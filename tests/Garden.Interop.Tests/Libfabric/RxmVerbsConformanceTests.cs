@@ -39,6 +39,9 @@ internal sealed class RxmVerbsHarness : LibfabricHarness
 
     public override int RoundTrips => 100;
 
+    /// <summary>A refused write ends rxm's connection, and with it the queue pair; see docs/fabrics.md.</summary>
+    public override bool ComesBackFromRefusedWrites => false;
+
     /// <summary>Skips the test where the provider is not here.</summary>
     public static void Require()
     {
