@@ -120,8 +120,17 @@ public sealed unsafe class VerbsPartTests
         var options = new VerbsOptions { AckTimeoutExponent = 17, RetryCount = 3, ServiceLevel = 5, TrafficClass = 104 };
         var port = new VerbsPort
         {
-            Device = "test", Number = 2, IsEthernet = true, IsActive = true, Gid = IPAddress.Parse("::ffff:10.0.0.1"), GidIndex = 3, PartitionIndex = 0,
-            Lid = 0, Mtu = own, MaxMessageLength = 1 << 30, GigabitsPerSecond = 100,
+            Device = "test",
+            Number = 2,
+            IsEthernet = true,
+            IsActive = true,
+            Gid = IPAddress.Parse("::ffff:10.0.0.1"),
+            GidIndex = 3,
+            PartitionIndex = 0,
+            Lid = 0,
+            Mtu = own,
+            MaxMessageLength = 1 << 30,
+            GigabitsPerSecond = 100,
         };
         var there = new VerbsAddress(IPAddress.Parse("::ffff:10.0.0.2"), 0, 17, 1, 1);
         ibv_qp_attr receive = QueuePair.ToReceive(port, there, 0x1234, 0xabcdef, remote, options), send = QueuePair.ToSend(0x654321, options);
