@@ -29,9 +29,10 @@ internal sealed unsafe partial class LibfabricDomain
             int taken = TakeBacklog(completions);
             if (!_failed && taken < completions.Length)
             {
-                taken += Read(completions[taken..]);
+                int read = Read(completions[taken..]);
+                taken += read;
                 // A provider may look for arrivals only when it has no completion to give; whoever always writes always has one.
-                if (++_polls % PollsPerLook == 0)
+                if (++_polls % PollsPerLook == 0 && read != 0)
                     taken += Read(completions[taken..]);
             }
 
