@@ -12,6 +12,7 @@ namespace Garden.Kernels.Experts;
 /// Shared memory, 32-bit words: those of <see cref="PeerWords"/>, [source] 1 when results may be sent, [source] address of its results (two words), [source] rows,
 /// [source + 1] first row of each source, [row of a batch] where the row goes (two words), [row of a batch][TopK] rows of results or −1, [row of a batch][TopK] those that are,
 /// together, [row of a batch][TopK] their weights, [row of a batch] how many, [row of a batch][TopK] weights of all.
+/// Slots of few tokens are dealt to groups as a full round has them, so that their terms are known before their number.
 /// </remarks>
 /// <typeparam name="TRouting">The routing.</typeparam>
 /// <typeparam name="TTrace">What is stamped on the way.</typeparam>
@@ -26,42 +27,66 @@ public static unsafe class CombineSend<TRouting, TTrace>
         sizeof(int) * (PeerWords.End(ranks) + (5 * ranks) + 1 + (RowList.Batch(groupThreads) * (3 + (4 * TRouting.TopK))));
 
     /// <summary>The kernel. Its grid may have any number of groups.</summary>
-    public static void Run(ExpertKernelArgs arguments)
-    {
-        ExpertWait.Begin();
-        Send(arguments, ILGPU.SharedMemory.GetDynamic<int>());
-    }
+    public static void Run(ExpertKernelArgs arguments) => Send(arguments, ILGPU.SharedMemory.GetDynamic<int>());
 
-    /// <summary>What the kernel does, also as the first half of another.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static void Send(ExpertKernelArgs arguments, ArrayView<int> shared)
+    private static void Send(ExpertKernelArgs arguments, ArrayView<int> shared)
     {
         TTrace.Mark(arguments, Phase, 0);
-        uint epoch = GlobalMemory.Load4(arguments.State);
         int ranks = arguments.Ranks, batch = RowList.Batch(Group.DimX);
         int sendable = PeerWords.End(ranks), targets = sendable + ranks, rowsOf = targets + (2 * ranks), firstRows = rowsOf + ranks;
         int rowTargets = firstRows + ranks + 1, found = rowTargets + (2 * batch), terms = found + (batch * TRouting.TopK);
         int weights = terms + (batch * TRouting.TopK), counts = weights + (batch * TRouting.TopK), foundWeights = counts + batch;
+        bool bySlot = arguments.IsFew != 0 && arguments.Output != (int)ExpertOutput.RankRows;
+        PeerWords.Read(arguments, shared, true);
+        uint epoch = Group.IdxX < ranks ? GlobalMemory.Load4(arguments.State) : 0;
+        ExpertWait.Begin();
+        // On its way while ranks are waited for: the thread's term of the first batch.
+        int slots = ranks * arguments.MaxTokens, ownTerm = -1, ownWeight = 0, own = Grid.IdxX + (Group.IdxX / TRouting.TopK * Grid.DimX);
+        bool hasList = bySlot && Group.DimX >= batch * TRouting.TopK, hasOwn = hasList && Group.IdxX < batch * TRouting.TopK && own < slots;
+        if (hasOwn)
+        {
+            ulong at = Inverse(arguments, own % ranks, own / ranks, Group.IdxX % TRouting.TopK);
+            ownTerm = (int)GlobalMemory.Load4(arguments.Inverse + at);
+            ownWeight = (int)GlobalMemory.Load4(arguments.InverseWeights + at);
+        }
+
+        bool gaveUp = false;
         for (int source = Group.IdxX; source < ranks; source += Group.DimX)
-            Gate(arguments, shared, epoch, source, sendable, targets, rowsOf);
+            gaveUp |= Gate(arguments, shared, epoch, source, sendable, targets, rowsOf);
+        if (Group.IdxX == 0)
+            shared[PeerWords.Epoch] = (int)epoch;
+        if (hasOwn)
+        {
+            shared[found + Group.IdxX] = ownTerm;
+            shared[foundWeights + Group.IdxX] = ownWeight;
+        }
+
         Group.Barrier();
         ExpertWait.LetNextBegin();
         TTrace.Mark(arguments, Phase, 1);
-        SharedWords.Sum(shared, rowsOf, firstRows, ranks, 1, 0);
-        Group.Barrier();
-        int rows = shared[firstRows + ranks];
-        int each = (rows + Grid.DimX - 1) / Grid.DimX;
-        int first = Grid.IdxX * each, end = first + each;
-        if (end > rows)
-            end = rows;
-        for (int begin = first; begin < end; begin += batch)
+        int first = Grid.IdxX, step = Grid.DimX, end = slots;
+        if (!bySlot)
         {
-            int count = end - begin;
+            SharedWords.Sum(shared, rowsOf, firstRows, ranks, 1, 0);
+            Group.Barrier();
+            int rows = shared[firstRows + ranks], each = (rows + Grid.DimX - 1) / Grid.DimX;
+            first = Grid.IdxX * each;
+            step = 1;
+            end = first + each < rows ? first + each : rows;
+        }
+
+        for (int begin = first; begin < end; begin += batch * step)
+        {
+            int count = (end - begin + step - 1) / step;
             if (count > batch)
                 count = batch;
-            for (int i = Group.IdxX; i < count * TRouting.TopK; i += Group.DimX)
-                List(arguments, shared, begin, i, firstRows, sendable, targets, rowTargets, found, foundWeights);
-            Group.Barrier();
+            bool listed = hasList && begin == first;
+            for (int i = Group.IdxX; i < count * TRouting.TopK && !listed; i += Group.DimX)
+                List(arguments, shared, bySlot, begin, step, i, firstRows, found, foundWeights);
+            for (int i = Group.IdxX; i < count; i += Group.DimX)
+                Target(arguments, shared, bySlot, begin + (i * step), i, firstRows, rowsOf, sendable, targets, rowTargets);
+            if (!listed)
+                Group.Barrier();
             TTrace.Mark(arguments, Phase, 2);
             if (arguments.Output == (int)ExpertOutput.RankRows)
             {
@@ -79,13 +104,14 @@ public static unsafe class CombineSend<TRouting, TTrace>
         }
 
         TTrace.Mark(arguments, Phase, 3);
-        if (!ExpertWait.IsLastGroup(arguments.State + ExpertRoundState.CombineSendGroupsOffset, shared))
+        int last = ExpertWait.IsLastGroup(arguments.State + ExpertRoundState.CombineSendGroupsOffset, shared, gaveUp);
+        if (last == ExpertWait.NotLast)
             return;
         TTrace.Mark(arguments, Phase, 4);
         for (int source = Group.IdxX; source < ranks; source += Group.DimX)
         {
-            bool sent = shared[sendable + source] != 0 && !ExpertWait.HasFailed(arguments, Phase, source, epoch);
-            ExpertWait.Forget(arguments, Phase, source, epoch);
+            bool sent = shared[sendable + source] != 0 && !ExpertWait.HasFailed(arguments, Phase, source, (uint)shared[PeerWords.Epoch], last);
+            ExpertWait.Forget(arguments, Phase, source, (uint)shared[PeerWords.Epoch]);
             if (PeerWords.Kind(shared, source) == PeerWords.Staged)
             {
                 ulong post = arguments.Posts + ((ulong)source * ExpertPost.SizeInBytes);
@@ -94,52 +120,61 @@ public static unsafe class CombineSend<TRouting, TTrace>
             }
             else if (sent)
             {
-                ExpertWait.Tell(arguments, shared, source, ExpertWait.CombineArrived, epoch);
+                ExpertWait.Tell(arguments, shared, source, ExpertWait.CombineArrived, (uint)shared[PeerWords.Epoch]);
             }
         }
 
-        ExpertWait.Raise(arguments.CombineSent, epoch);
+        ExpertWait.Raise(arguments.CombineSent, (uint)shared[PeerWords.Epoch]);
         TTrace.Mark(arguments, Phase, 5);
     }
 
-    /// <summary>Waits until a source's place for results may be written, and finds it.</summary>
-    private static void Gate(ExpertKernelArgs arguments, ArrayView<int> shared, uint epoch, int source, int sendable, int targets, int rowsOf)
+    /// <summary>Waits until a source's place for results may be written, and finds it. True when it gave up.</summary>
+    private static bool Gate(ExpertKernelArgs arguments, ArrayView<int> shared, uint epoch, int source, int sendable, int targets, int rowsOf)
     {
-        ulong peer = ExpertPeerEntry.AddressOf(arguments, source);
-        ulong combine = GlobalMemory.Load8(peer + ExpertPeerEntry.CombineOffset), incoming = GlobalMemory.Load8(peer + ExpertPeerEntry.IncomingOffset);
-        ulong outgoing = GlobalMemory.Load8(peer + ExpertPeerEntry.OutgoingOffset);
-        uint masked = GlobalMemory.Load4(peer + ExpertPeerEntry.IsMaskedOffset), staged = GlobalMemory.Load4(peer + ExpertPeerEntry.IsStagedOffset);
+        int kind = PeerWords.Kind(shared, source);
         uint rows = GlobalMemory.Load4(arguments.Received + (ulong)(4 * source)), row = GlobalMemory.Load4(arguments.Received + (ulong)(4 * (arguments.Ranks + source)));
-        int kind = PeerWords.Keep(arguments, shared, source, masked, staged, outgoing);
         // Results have two areas, staging one.
+        uint target = epoch - 2 + (kind == PeerWords.Staged ? 1u : 0);
+        ulong flag = PeerWords.Incoming(arguments, shared, source) + ExpertWait.CombineConsumed;
+        // Looked at while what is owed is on its way.
+        bool free = kind != PeerWords.Masked && ExpertWait.HasReached(flag, target);
         // A source that did not come in time is sent nothing and told nothing: its results would be of another round.
         bool owed = rows != uint.MaxValue;
-        bool may = kind != PeerWords.Masked && owed && ExpertWait.MaySend(arguments, Phase, source, incoming + ExpertWait.CombineConsumed, epoch - 2 + staged, epoch);
+        bool may = kind != PeerWords.Masked && owed && (free || ExpertWait.MaySend(arguments, Phase, source, flag, target, epoch));
         shared[sendable + source] = may ? 1 : 0;
         shared[rowsOf + source] = owed ? (int)rows : 0;
         ulong area = (row & (uint)ExpertRankHeader.CombineAreaBit) != 0 ? arguments.CombineAreaBytes : 0;
-        ulong first = (row & ~(uint)ExpertRankHeader.CombineAreaBit) * (ulong)TRouting.CombineRowBytes;
-        SharedWords.SetAddress(shared, targets + (2 * source), kind == PeerWords.Staged ? combine : combine + area + first);
+        ulong first = (row & ~(uint)ExpertRankHeader.CombineAreaBit) * (ulong)TRouting.CombineRowBytes, region = PeerWords.Region(arguments, shared, source);
+        SharedWords.SetAddress(shared, targets + (2 * source), kind == PeerWords.Staged ? region : region + area + first);
+        return kind != PeerWords.Masked && owed && !may;
     }
 
-    /// <summary>Reads one term of a row of the batch, and where the row goes.</summary>
-    private static void List(ExpertKernelArgs arguments, ArrayView<int> shared, int begin, int i, int firstRows, int sendable, int targets, int rowTargets, int found, int foundWeights)
-    {
-        int at = i / TRouting.TopK, k = i - (at * TRouting.TopK), row = begin + at;
-        int source = RowList.SourceOf(shared, firstRows, arguments.Ranks, row), slot = row - shared[firstRows + source];
-        if (k == 0)
-        {
-            SharedWords.SetAddress(
-                shared, rowTargets + (2 * at),
-                shared[sendable + source] == 0 ? 0 : SharedWords.Address(shared, targets + (2 * source)) + ((ulong)slot * (ulong)TRouting.CombineRowBytes));
-        }
+    /// <summary>Where a term is listed. Safe: there is a place for every slot, used or not.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong Inverse(ExpertKernelArgs arguments, int source, int slot, int k) =>
+        (ulong)(4L * ((((source * arguments.MaxTokens) + slot) * TRouting.TopK) + k));
 
+    /// <summary>Reads one term of a row of the batch.</summary>
+    private static void List(ExpertKernelArgs arguments, ArrayView<int> shared, bool bySlot, int begin, int step, int i, int firstRows, int found, int foundWeights)
+    {
         if (arguments.Output == (int)ExpertOutput.RankRows)
             return;
-        ulong inverse = (ulong)(4L * ((((source * arguments.MaxTokens) + slot) * TRouting.TopK) + k));
+        int at = i / TRouting.TopK, k = i - (at * TRouting.TopK), row = begin + (at * step);
+        int source = bySlot ? row % arguments.Ranks : RowList.SourceOf(shared, firstRows, arguments.Ranks, row);
+        ulong inverse = Inverse(arguments, source, bySlot ? row / arguments.Ranks : row - shared[firstRows + source], k);
         uint term = GlobalMemory.Load4(arguments.Inverse + inverse), weight = GlobalMemory.Load4(arguments.InverseWeights + inverse);
         shared[found + i] = (int)term;
         shared[foundWeights + i] = (int)weight;
+    }
+
+    /// <summary>Finds where a row of the batch goes: nowhere when its slot has no row, or its source gets nothing.</summary>
+    private static void Target(ExpertKernelArgs arguments, ArrayView<int> shared, bool bySlot, int row, int at, int firstRows, int rowsOf, int sendable, int targets, int rowTargets)
+    {
+        int source = bySlot ? row % arguments.Ranks : RowList.SourceOf(shared, firstRows, arguments.Ranks, row);
+        int slot = bySlot ? row / arguments.Ranks : row - shared[firstRows + source];
+        bool goes = shared[sendable + source] != 0 && slot < shared[rowsOf + source];
+        SharedWords.SetAddress(
+            shared, rowTargets + (2 * at), goes ? SharedWords.Address(shared, targets + (2 * source)) + ((ulong)slot * (ulong)TRouting.CombineRowBytes) : 0);
     }
 
     /// <summary>Puts the terms that are there together, in ascending places.</summary>

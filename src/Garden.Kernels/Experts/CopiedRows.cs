@@ -13,14 +13,40 @@ public readonly struct CopiedRows<TRouting> : IDispatchRows<TRouting>
     public static int InputRowBytes => TRouting.HiddenSize * TRouting.ElementBytes;
 
     /// <inheritdoc/>
-    public static void Write(ExpertKernelArgs arguments, ArrayView<int> shared, int destinations, int counts, int begin, int count)
+    public static EarlyPieces LoadEarly(ExpertKernelArgs arguments, int token)
+    {
+        int vectors = TRouting.HiddenSize * TRouting.ElementBytes / 16, step = Group.DimX, i = Group.IdxX;
+        ulong from = arguments.Input + ((ulong)token * (ulong)InputRowBytes);
+        EarlyPieces pieces = default;
+        // A row may be shorter than a group is wide.
+        if (i < vectors)
+            pieces.A = Load(from, i, vectors);
+        if (i + step < vectors)
+            pieces.B = Load(from, i + step, vectors);
+        if (i + (2 * step) < vectors)
+            pieces.C = Load(from, i + (2 * step), vectors);
+        if (i + (3 * step) < vectors)
+            pieces.D = Load(from, i + (3 * step), vectors);
+        return pieces;
+    }
+
+    /// <inheritdoc/>
+    public static void Write(ExpertKernelArgs arguments, ArrayView<int> shared, int destinations, int counts, int begin, int count, bool isEarly, EarlyPieces early)
     {
         int vectors = TRouting.HiddenSize * TRouting.ElementBytes / 16, all = count * vectors, step = Group.DimX;
         ulong from = arguments.Input + ((ulong)begin * (ulong)InputRowBytes);
         // Four loads are on their way before the first is stored; behind the end the last is loaded again and not stored.
         for (int i = Group.IdxX; i < all; i += 4 * step)
         {
-            Vector16 a = Load(from, i, all), b = Load(from, i + step, all), c = Load(from, i + (2 * step), all), d = Load(from, i + (3 * step), all);
+            Vector16 a = early.A, b = early.B, c = early.C, d = early.D;
+            if (!isEarly || i != Group.IdxX)
+            {
+                a = Load(from, i, all);
+                b = Load(from, i + step, all);
+                c = Load(from, i + (2 * step), all);
+                d = Load(from, i + (3 * step), all);
+            }
+
             Store(shared, destinations, counts, i, vectors, a);
             if (i + step < all)
                 Store(shared, destinations, counts, i + step, vectors, b);

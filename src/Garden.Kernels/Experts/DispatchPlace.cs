@@ -12,23 +12,16 @@ namespace Garden.Kernels.Experts;
 internal static unsafe class DispatchPlace<TRouting>
     where TRouting : unmanaged, IExpertRouting<TRouting>
 {
-    /// <summary>Works out where rows go, tells the rows their choices, and lists where results will be. All threads of a group call it. A thread
-    /// may have its first choice already.</summary>
+    /// <summary>Works out where rows go, tells the rows their choices, and lists where results will be. All threads of a group call it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Place(ExpertKernelArgs arguments, ArrayView<int> shared, SendLayout layout, int begin, int count, bool hasOwn, int ownExpert, int ownWeight)
+    public static void Place(ExpertKernelArgs arguments, ArrayView<int> shared, SendLayout layout, int begin, int count)
     {
         int choices = count * TRouting.TopK;
         for (int i = Group.IdxX; i < choices; i += Group.DimX)
         {
             // Safe: the host checked that there is room for all tokens of a round.
             ulong at = (ulong)(4L * ((begin * TRouting.TopK) + i));
-            int expert = ownExpert, weight = ownWeight;
-            if (!hasOwn || i != Group.IdxX)
-            {
-                expert = (int)GlobalMemory.Load4(arguments.TopK + at);
-                weight = (int)GlobalMemory.Load4(arguments.Weights + at);
-            }
-
+            int expert = (int)GlobalMemory.Load4(arguments.TopK + at), weight = (int)GlobalMemory.Load4(arguments.Weights + at);
             KeepChoice(arguments, shared, layout, i, expert, weight);
         }
 

@@ -20,105 +20,140 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
     public static int SharedBytes(int ranks, int expertsPerRank, int groupThreads) => sizeof(int) * ReceiveLayout.Of<TRouting>(ranks, expertsPerRank, groupThreads).End;
 
     /// <summary>The kernel. Its grid may have any number of groups.</summary>
-    public static void Run(ExpertKernelArgs arguments)
-    {
-        ExpertWait.Begin();
-        Receive(arguments, ILGPU.SharedMemory.GetDynamic<int>());
-    }
+    public static void Run(ExpertKernelArgs arguments) => Receive(arguments, ILGPU.SharedMemory.GetDynamic<int>());
 
-    /// <summary>What the kernel does, also as the second half of another.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static void Receive(ExpertKernelArgs arguments, ArrayView<int> shared)
+    private static void Receive(ExpertKernelArgs arguments, ArrayView<int> shared)
     {
         TTrace.Mark(arguments, Phase, 0);
         ReceiveLayout layout = ReceiveLayout.Of<TRouting>(arguments.Ranks, arguments.ExpertsPerRank, Group.DimX);
-        uint epoch = GlobalMemory.Load4(arguments.State);
-        ReceiveLines<TRouting>.Read(arguments, shared, layout, epoch);
+        PeerWords.Read(arguments, shared, false);
+        bool gaveUp = ReceiveLines<TRouting>.Gate(arguments, shared, layout);
         Group.Barrier();
         ExpertWait.LetNextBegin();
         TTrace.Mark(arguments, Phase, 1);
+        uint epoch = (uint)shared[PeerWords.Epoch];
+        // Few tokens: slots are dealt to groups as a full round has them, so that a group's first rows are on their way before it is known whether they are there.
+        bool bySlot = arguments.IsFew != 0;
+        int slots = arguments.Ranks * arguments.MaxTokens, batch = RowList.Batch(Group.DimX), early = bySlot ? Count(Grid.IdxX, slots, Grid.DimX, batch) : 0;
+        EarlyRows<TRouting> rows = EarlyRows<TRouting>.Load(arguments, epoch, early);
+        ReceiveLines<TRouting>.Read(arguments, shared, layout, epoch);
+        Group.Barrier();
+        ReceiveLines<TRouting>.Keep(arguments, shared, layout, epoch);
+        SumExperts(arguments, shared, layout, layout.Arrived);
+        Group.Barrier();
+        if (shared[ReceiveLayout.Refused] != 0)
+        {
+            SumExperts(arguments, shared, layout, layout.Came);
+            Group.Barrier();
+        }
+
+        ListRows(arguments, shared, layout, epoch, bySlot, Grid.IdxX, Grid.DimX, early);
         SharedWords.Sum(shared, layout.Rows, layout.FirstRows, arguments.Ranks, 1, 1);
-        if (arguments.Output != (int)ExpertOutput.RankRows)
-            SumExperts(arguments, shared, layout);
+        if (arguments.Output == (int)ExpertOutput.ExpertContiguous)
+            SharedWords.Sum(shared, layout.Totals, layout.Starts, arguments.LocalExperts, arguments.Padding, 0);
         Group.Barrier();
         TTrace.Mark(arguments, Phase, 2);
         if (Grid.IdxX == 0)
             Publish(arguments, shared, layout);
-        int rows = shared[layout.FirstRows + arguments.Ranks];
-        int each = (rows + Grid.DimX - 1) / Grid.DimX, batch = RowList.Batch(Group.DimX);
-        int first = Grid.IdxX * each, end = first + each;
-        if (end > rows)
-            end = rows;
-        for (int begin = first; begin < end; begin += batch)
+        int first = Grid.IdxX, step = Grid.DimX, end = slots;
+        if (!bySlot)
         {
-            int count = end - begin;
-            if (count > batch)
-                count = batch;
-            ListRows(arguments, shared, layout, epoch, begin, count);
-            Group.Barrier();
-            // The first payload is on its way while places are worked out.
-            int vectors = TRouting.HiddenSize * TRouting.ElementBytes / 16, all = count * vectors, step = Group.DimX, i = Group.IdxX;
-            Vector16 a = Load(shared, layout, i, all, vectors), b = Load(shared, layout, i + step, all, vectors);
-            Vector16 c = Load(shared, layout, i + (2 * step), all, vectors), d = Load(shared, layout, i + (3 * step), all, vectors);
-            Place(arguments, shared, layout, begin, count);
-            TTrace.Mark(arguments, Phase, 3);
-            // Four loads are on their way before the first is stored; behind the end the last is loaded again and not stored.
-            while (i < all)
+            int all = shared[layout.FirstRows + arguments.Ranks], each = (all + Grid.DimX - 1) / Grid.DimX;
+            first = Grid.IdxX * each;
+            step = 1;
+            end = first + each < all ? first + each : all;
+        }
+
+        for (int begin = first; begin < end; begin += batch * step)
+        {
+            int count = Count(begin, end, step, batch);
+            bool isEarly = bySlot && begin == first;
+            if (!isEarly)
             {
-                Store(arguments, shared, layout, i, all, vectors, a);
-                Store(arguments, shared, layout, i + step, all, vectors, b);
-                Store(arguments, shared, layout, i + (2 * step), all, vectors, c);
-                Store(arguments, shared, layout, i + (3 * step), all, vectors, d);
-                i += 4 * step;
-                if (i >= all)
-                    break;
-                a = Load(shared, layout, i, all, vectors);
-                b = Load(shared, layout, i + step, all, vectors);
-                c = Load(shared, layout, i + (2 * step), all, vectors);
-                d = Load(shared, layout, i + (3 * step), all, vectors);
+                ListRows(arguments, shared, layout, epoch, bySlot, begin, step, count);
+                Group.Barrier();
             }
 
-            CopyScales(arguments, shared, layout, count);
+            CopyRows(arguments, shared, layout, count, isEarly, rows);
             Group.Barrier();
         }
 
         TTrace.Mark(arguments, Phase, 4);
-        if (!ExpertWait.IsLastGroup(arguments.State + ExpertRoundState.DispatchReceiveGroupsOffset, shared))
+        int last = ExpertWait.IsLastGroup(arguments.State + ExpertRoundState.DispatchReceiveGroupsOffset, shared, gaveUp);
+        if (last == ExpertWait.NotLast)
             return;
         TTrace.Mark(arguments, Phase, 5);
         for (int source = Group.IdxX; source < arguments.Ranks; source += Group.DimX)
         {
-            ExpertWait.Forget(arguments, Phase, source, epoch);
+            ExpertWait.Forget(arguments, Phase, source, (uint)shared[PeerWords.Epoch]);
             if (shared[layout.Came + source] != 0)
-                ExpertWait.Tell(arguments, shared, source, ExpertWait.DispatchConsumed, epoch);
+                ExpertWait.Tell(arguments, shared, source, ExpertWait.DispatchConsumed, (uint)shared[PeerWords.Epoch]);
         }
 
-        ExpertWait.Raise(arguments.DispatchReceived, epoch);
+        ExpertWait.Raise(arguments.DispatchReceived, (uint)shared[PeerWords.Epoch]);
         TTrace.Mark(arguments, Phase, 6);
     }
 
-    /// <summary>Turns each expert's counts into the rows of the sources ahead, a thread an expert, and the sums into first rows.</summary>
-    private static void SumExperts(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout)
+    /// <summary>Rows of the batch that begins at <paramref name="begin"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Count(int begin, int end, int step, int batch)
+    {
+        int count = begin < end ? (end - begin + step - 1) / step : 0;
+        return count > batch ? batch : count;
+    }
+
+    /// <summary>Places and copies a batch; the first payload is on its way while places are worked out.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CopyRows(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int count, bool isEarly, EarlyRows<TRouting> rows)
+    {
+        int vectors = TRouting.HiddenSize * TRouting.ElementBytes / 16, all = count * vectors, step = Group.DimX, i = Group.IdxX;
+        Vector16 a = rows.A, b = rows.B, c = rows.C, d = rows.D;
+        if (!isEarly)
+        {
+            a = Load(shared, layout, i, all, vectors);
+            b = Load(shared, layout, i + step, all, vectors);
+            c = Load(shared, layout, i + (2 * step), all, vectors);
+            d = Load(shared, layout, i + (3 * step), all, vectors);
+        }
+
+        Place(arguments, shared, layout, count, isEarly, rows);
+        TTrace.Mark(arguments, Phase, 3);
+        // Four loads are on their way before the first is stored; behind the end the last is loaded again and not stored.
+        while (i < all)
+        {
+            Store(arguments, shared, layout, i, all, vectors, a);
+            Store(arguments, shared, layout, i + step, all, vectors, b);
+            Store(arguments, shared, layout, i + (2 * step), all, vectors, c);
+            Store(arguments, shared, layout, i + (3 * step), all, vectors, d);
+            i += 4 * step;
+            if (i >= all)
+                break;
+            a = Load(shared, layout, i, all, vectors);
+            b = Load(shared, layout, i + step, all, vectors);
+            c = Load(shared, layout, i + (2 * step), all, vectors);
+            d = Load(shared, layout, i + (3 * step), all, vectors);
+        }
+
+        CopyScales(arguments, shared, layout, count, isEarly, rows.Scale);
+    }
+
+    /// <summary>Turns each expert's counts into the rows of the sources ahead, a thread an expert.</summary>
+    private static void SumExperts(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int counted)
     {
         int experts = arguments.LocalExperts;
-        for (int expert = Group.IdxX; expert < experts; expert += Group.DimX)
+        for (int expert = Group.IdxX; expert < experts && arguments.Output != (int)ExpertOutput.RankRows; expert += Group.DimX)
         {
             int next = 0;
             for (int source = 0; source < arguments.Ranks; source++)
             {
                 int at = (source * experts) + expert;
                 shared[layout.Bases + at] = next;
-                if (shared[layout.Rows + source] != 0)
+                if (shared[counted + source] != 0)
                     next += shared[layout.Counts + at];
             }
 
             shared[layout.Totals + expert] = next;
         }
-
-        if (arguments.Output != (int)ExpertOutput.ExpertContiguous)
-            return;
-        Group.Barrier();
-        SharedWords.Sum(shared, layout.Totals, layout.Starts, experts, arguments.Padding, 0);
     }
 
     /// <summary>Leaves for the combine what each source is owed, and for the experts where their rows are.</summary>
@@ -141,23 +176,37 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
     }
 
     /// <summary>Finds the rows of a batch, a thread a row.</summary>
-    private static void ListRows(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, uint epoch, int begin, int count)
+    private static void ListRows(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, uint epoch, bool bySlot, int begin, int step, int count)
     {
         for (int i = Group.IdxX; i < count; i += Group.DimX)
         {
-            int source = RowList.SourceOf(shared, layout.FirstRows, arguments.Ranks, begin + i), slot = begin + i - shared[layout.FirstRows + source];
+            int row = begin + (i * step), source = bySlot ? row % arguments.Ranks : RowList.SourceOf(shared, layout.FirstRows, arguments.Ranks, row);
+            int slot = bySlot ? row / arguments.Ranks : row - shared[layout.FirstRows + source];
             SharedWords.SetAddress(
                 shared, layout.RowAddress + (2 * i), ReceiveLines<TRouting>.Slot(arguments, epoch, source) + arguments.LineBytes + ((ulong)slot * (ulong)TRouting.RowBytes));
-            shared[layout.RowSource + i] = source;
+            shared[layout.RowSource + i] = slot < shared[layout.Rows + source] ? source : -1;
             shared[layout.RowPlace + i] = ((source * arguments.MaxTokens) + slot) * TRouting.TopK;
         }
     }
 
     /// <summary>Works out where they go, a thread a choice, and leaves the inverse of it.</summary>
-    private static void Place(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int begin, int count)
+    private static void Place(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int count, bool isEarly, EarlyRows<TRouting> rows)
     {
         for (int i = Group.IdxX; i < count * TRouting.TopK; i += Group.DimX)
-            PlaceChoice(arguments, shared, layout, begin, i);
+        {
+            int row = i / TRouting.TopK, k = i - (row * TRouting.TopK);
+            int selection = rows.Selection;
+            uint weight = rows.Weight;
+            if (!isEarly || i != Group.IdxX)
+            {
+                ulong from = SharedWords.Address(shared, layout.RowAddress + (2 * row));
+                selection = (int)GlobalMemory.Load4(from + (ulong)(TRouting.SelectionsOffset + (4 * k)));
+                weight = GlobalMemory.Load4(from + (ulong)(TRouting.WeightsOffset + (4 * k)));
+            }
+
+            PlaceChoice(arguments, shared, layout, i, row, k, selection, weight);
+        }
+
         Group.Barrier();
         if (arguments.Output == (int)ExpertOutput.RankRows)
             return;
@@ -174,27 +223,24 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
         Group.Barrier();
     }
 
-    private static void PlaceChoice(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int begin, int i)
+    private static void PlaceChoice(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int i, int row, int k, int selection, uint weight)
     {
-        int row = i / TRouting.TopK, k = i - (row * TRouting.TopK), source = shared[layout.RowSource + row];
-        ulong from = SharedWords.Address(shared, layout.RowAddress + (2 * row));
-        int selection = (int)GlobalMemory.Load4(from + (ulong)(TRouting.SelectionsOffset + (4 * k)));
-        uint weight = GlobalMemory.Load4(from + (ulong)(TRouting.WeightsOffset + (4 * k)));
-        int expert = ExpertSelection.Expert(selection), ordinal = ExpertSelection.Ordinal(selection);
+        int source = shared[layout.RowSource + row], expert = ExpertSelection.Expert(selection), ordinal = ExpertSelection.Ordinal(selection);
         // What a row says is checked: it reaches into memory here.
-        bool here = selection >= 0 && expert < arguments.LocalExperts;
+        bool here = source >= 0 && selection >= 0 && expert < arguments.LocalExperts;
         if (arguments.Output == (int)ExpertOutput.RankRows)
         {
-            ulong at = (ulong)(4L * (((begin + row) * TRouting.TopK) + k));
-            GlobalMemory.Store4(arguments.RowExperts + at, here ? (uint)expert : uint.MaxValue);
-            GlobalMemory.Store4(arguments.RowWeights + at, weight);
             // One copy: the row itself.
             if (k == 0)
-            {
-                shared[layout.Packed + (row * TRouting.TopK)] = begin + row;
-                shared[layout.Copies + row] = 1;
-            }
-
+                shared[layout.Copies + row] = source >= 0 ? 1 : 0;
+            if (source < 0)
+                return;
+            int index = shared[layout.FirstRows + source] + (shared[layout.RowPlace + row] / TRouting.TopK) - (source * arguments.MaxTokens);
+            ulong at = (ulong)(4L * ((index * TRouting.TopK) + k));
+            GlobalMemory.Store4(arguments.RowExperts + at, here ? (uint)expert : uint.MaxValue);
+            GlobalMemory.Store4(arguments.RowWeights + at, weight);
+            if (k == 0)
+                shared[layout.Packed + (row * TRouting.TopK)] = index;
             return;
         }
 
@@ -208,6 +254,8 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
         }
 
         shared[layout.Outputs + i] = output;
+        if (source < 0)
+            return;
         ulong inverse = (ulong)(4L * (shared[layout.RowPlace + row] + k));
         GlobalMemory.Store4(arguments.Inverse + inverse, (uint)output);
         GlobalMemory.Store4(arguments.InverseWeights + inverse, weight);
@@ -231,14 +279,16 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
             GlobalMemory.Store16(to + ((ulong)shared[copy] * (ulong)vectors * 16), value);
     }
 
-    private static void CopyScales(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int count)
+    private static void CopyScales(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int count, bool isEarly, uint own)
     {
         if (TRouting.ScaleCount == 0)
             return;
         for (int i = Group.IdxX; i < count * TRouting.ScaleCount; i += Group.DimX)
         {
             int row = i / TRouting.ScaleCount, scale = i - (row * TRouting.ScaleCount);
-            uint value = GlobalMemory.Load4(SharedWords.Address(shared, layout.RowAddress + (2 * row)) + (ulong)(TRouting.ScalesOffset + (4 * scale)));
+            uint value = own;
+            if (!isEarly || i != Group.IdxX)
+                value = GlobalMemory.Load4(SharedWords.Address(shared, layout.RowAddress + (2 * row)) + (ulong)(TRouting.ScalesOffset + (4 * scale)));
             int first = layout.Packed + (row * TRouting.TopK), end = first + shared[layout.Copies + row];
             for (int copy = first; copy < end; copy++)
                 GlobalMemory.Store4(arguments.RowScales + (ulong)(4 * (((long)shared[copy] * TRouting.ScaleCount) + scale)), value);

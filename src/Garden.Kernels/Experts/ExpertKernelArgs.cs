@@ -48,6 +48,9 @@ public struct ExpertKernelArgs
     /// <summary>How often it looks on the CPU accelerator, which has no clock.</summary>
     public int Looks;
 
+    /// <summary>1 when the group's rounds have few tokens (<see cref="DispatchSendFew{TRouting, TRows, TTrace}.Tokens"/>).</summary>
+    public int IsFew;
+
     /// <summary>Copies of the counters of ranks in shared memory, so that neighbouring threads do not add to the same one.</summary>
     public int CounterCopies;
 

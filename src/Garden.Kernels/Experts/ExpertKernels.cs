@@ -2,13 +2,15 @@ using Garden.Experts;
 
 namespace Garden.Kernels.Experts;
 
-/// <summary>The four kernels of a routing, loaded on one device. Its constants are constants in their code. All ranks on the device share them.</summary>
+/// <summary>The kernels of a routing, loaded on one device. Its constants are constants in their code. All ranks on the device share them.</summary>
 /// <typeparam name="TRouting">A struct with <see cref="ExpertRoutingAttribute"/>.</typeparam>
 public sealed class ExpertKernels<TRouting> : IDisposable
     where TRouting : unmanaged, IExpertRouting<TRouting>
 {
     private readonly DeviceKernel<ExpertKernelArgs> _sendCopied;
     private readonly DeviceKernel<ExpertKernelArgs>? _sendQuantized;
+    private readonly DeviceKernel<ExpertKernelArgs> _sendFewCopied;
+    private readonly DeviceKernel<ExpertKernelArgs>? _sendFewQuantized;
 
     /// <summary>Compiles and loads the kernels.</summary>
     /// <param name="device">The device.</param>
@@ -29,9 +31,9 @@ public sealed class ExpertKernels<TRouting> : IDisposable
         Device = device;
         Traced = traced;
         if (traced)
-            (_sendCopied, _sendQuantized, DispatchReceive, CombineSend, CombineReceive) = Load<ClockTrace>(device, quantizes);
+            (_sendCopied, _sendQuantized, _sendFewCopied, _sendFewQuantized, DispatchReceive, CombineSend, CombineReceive) = Load<ClockTrace>(device, quantizes);
         else
-            (_sendCopied, _sendQuantized, DispatchReceive, CombineSend, CombineReceive) = Load<NoTrace>(device, quantizes);
+            (_sendCopied, _sendQuantized, _sendFewCopied, _sendFewQuantized, DispatchReceive, CombineSend, CombineReceive) = Load<NoTrace>(device, quantizes);
         SetWord = device.Load<SetWordArgs>(Experts.SetWord.Run);
     }
 
@@ -40,7 +42,7 @@ public sealed class ExpertKernels<TRouting> : IDisposable
 
     /// <summary>What a thread of each kernel needs, by name.</summary>
     public IEnumerable<(string Name, KernelResources Resources)> Resources =>
-        new[] { _sendCopied, _sendQuantized, DispatchReceive, CombineSend, CombineReceive }.OfType<DeviceKernel<ExpertKernelArgs>>().Select(static kernel => (kernel.Name, kernel.Resources));
+        new[] { _sendCopied, _sendQuantized, _sendFewCopied, _sendFewQuantized, DispatchReceive, CombineSend, CombineReceive }.OfType<DeviceKernel<ExpertKernelArgs>>().Select(static kernel => (kernel.Name, kernel.Resources));
 
     internal bool Traced { get; }
 
@@ -57,21 +59,39 @@ public sealed class ExpertKernels<TRouting> : IDisposable
     {
         _sendCopied.Dispose();
         _sendQuantized?.Dispose();
+        _sendFewCopied.Dispose();
+        _sendFewQuantized?.Dispose();
         DispatchReceive.Dispose();
         CombineSend.Dispose();
         CombineReceive.Dispose();
         SetWord.Dispose();
     }
 
-    /// <summary>The sending kernel for activations that are quantised on the way, or for those of the wire's type.</summary>
-    internal DeviceKernel<ExpertKernelArgs> DispatchSend(bool quantize) => quantize ? _sendQuantized! : _sendCopied;
+    /// <summary>The sending kernel for activations that are quantised on the way, or for those of the wire's type, and for few tokens.</summary>
+    internal DeviceKernel<ExpertKernelArgs> DispatchSend(bool quantize, bool few) => (quantize, few) switch
+    {
+        (true, true) => _sendFewQuantized!,
+        (true, false) => _sendQuantized!,
+        (false, true) => _sendFewCopied,
+        (false, false) => _sendCopied,
+    };
 
-    private static (DeviceKernel<ExpertKernelArgs>, DeviceKernel<ExpertKernelArgs>?, DeviceKernel<ExpertKernelArgs>, DeviceKernel<ExpertKernelArgs>, DeviceKernel<ExpertKernelArgs>) Load<TTrace>(
-        KernelDevice device, bool quantizes)
-        where TTrace : unmanaged, IExpertTrace => (
+    private static Loaded Load<TTrace>(KernelDevice device, bool quantizes)
+        where TTrace : unmanaged, IExpertTrace => new(
             device.Load<ExpertKernelArgs>(DispatchSend<TRouting, CopiedRows<TRouting>, TTrace>.Run),
             quantizes ? device.Load<ExpertKernelArgs>(DispatchSend<TRouting, QuantizedRows<TRouting>, TTrace>.Run) : null,
+            device.Load<ExpertKernelArgs>(DispatchSendFew<TRouting, CopiedRows<TRouting>, TTrace>.Run),
+            quantizes ? device.Load<ExpertKernelArgs>(DispatchSendFew<TRouting, QuantizedRows<TRouting>, TTrace>.Run) : null,
             device.Load<ExpertKernelArgs>(DispatchReceive<TRouting, TTrace>.Run),
             device.Load<ExpertKernelArgs>(CombineSend<TRouting, TTrace>.Run),
             device.Load<ExpertKernelArgs>(CombineReceive<TRouting, TTrace>.Run));
+
+    private sealed record Loaded(
+        DeviceKernel<ExpertKernelArgs> SendCopied,
+        DeviceKernel<ExpertKernelArgs>? SendQuantized,
+        DeviceKernel<ExpertKernelArgs> SendFewCopied,
+        DeviceKernel<ExpertKernelArgs>? SendFewQuantized,
+        DeviceKernel<ExpertKernelArgs> DispatchReceive,
+        DeviceKernel<ExpertKernelArgs> CombineSend,
+        DeviceKernel<ExpertKernelArgs> CombineReceive);
 }

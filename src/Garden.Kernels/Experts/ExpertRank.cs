@@ -116,7 +116,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
         _arguments.TopK = Require(tokens.TopK, sizeof(int) * (long)Group.Tokens * TRouting.TopK, "choices");
         _arguments.Weights = Require(tokens.Weights, sizeof(float) * (long)Group.Tokens * TRouting.TopK, "weights");
         _arguments.InputScales = tokens.Scales is null ? 0 : Require(tokens.Scales, sizeof(float) * (long)Group.Tokens * TRouting.ScaleCount, "scales");
-        Launch(_kernels.DispatchSend(quantize), stream, Shapes.DispatchSend);
+        Launch(_kernels.DispatchSend(quantize, _arguments.IsFew != 0), stream, Shapes.DispatchSend);
     }
 
     /// <summary>Takes the rows of all ranks and lays them out for the experts.</summary>
@@ -221,6 +221,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
             DeadlineNanoseconds = (ulong)Options.Deadline.TotalNanoseconds,
             Looks = Options.Looks,
             HasStaging = _memory.DispatchStaging is null ? 0 : 1,
+            IsFew = ExpertShapes.IsFew<TRouting>(Group, Options) ? 1 : 0,
             CounterCopies = Math.Clamp((Group.Tokens <= FewTokens ? CounterWords / 8 : CounterWords) / ranks, 1, 32),
             SlotBytes = (ulong)ExpertBuffers.SlotBytes<TRouting>(ranks, Group.Tokens),
             LineBytes = (ulong)ExpertBuffers.LineBytes<TRouting>(ranks),

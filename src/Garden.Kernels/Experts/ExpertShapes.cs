@@ -18,27 +18,39 @@ internal readonly record struct ExpertShapes(LaunchShape DispatchSend, LaunchSha
         where TRouting : unmanaged, IExpertRouting<TRouting>
     {
         int ranks = group.Ranks, experts = ExpertPlacement.ExpertsPerRank<TRouting>(ranks);
+        bool few = IsFew<TRouting>(group, options);
         long rows = (long)ranks * group.Tokens;
         // A group a token, or a row received: more find nothing to do.
-        LaunchShape send = Shape(kernels.DispatchSend(TRouting.Element == ExpertElement.Float8E4M3), group.Tokens, options, group.Tokens >= ManyTokens);
-        LaunchShape receive = Shape(kernels.DispatchReceive, rows, options, false);
-        LaunchShape results = Shape(kernels.CombineSend, rows, options, false);
-        LaunchShape sums = Shape(kernels.CombineReceive, group.Tokens, options, false);
+        LaunchShape send = Shape(kernels.DispatchSend(TRouting.Element == ExpertElement.Float8E4M3, few), group.Tokens, options, few, group.Tokens >= ManyTokens);
+        LaunchShape receive = Shape(kernels.DispatchReceive, rows, options, few, false);
+        LaunchShape results = Shape(kernels.CombineSend, rows, options, few, false);
+        LaunchShape sums = Shape(kernels.CombineReceive, group.Tokens, options, few, false);
         return new ExpertShapes(
-            send with { SharedBytes = DispatchSend<TRouting, CopiedRows<TRouting>, NoTrace>.SharedBytes(ranks, copies) },
+            send with
+            {
+                SharedBytes = few
+                    ? DispatchSendFew<TRouting, CopiedRows<TRouting>, NoTrace>.SharedBytes(ranks, group.Tokens, send.Groups)
+                    : DispatchSend<TRouting, CopiedRows<TRouting>, NoTrace>.SharedBytes(ranks, copies),
+            },
             receive with { SharedBytes = DispatchReceive<TRouting, NoTrace>.SharedBytes(ranks, experts, receive.GroupThreads) },
             results with { SharedBytes = CombineSend<TRouting, NoTrace>.SharedBytes(ranks, results.GroupThreads) },
             sums with { SharedBytes = CombineReceive<TRouting, NoTrace>.SharedBytes(ranks, sums.GroupThreads) });
     }
 
-    private static LaunchShape Shape(DeviceKernel<ExpertKernelArgs> kernel, long most, ExpertRankOptions options, bool oneEach)
+    /// <summary>True when rounds have so few tokens that steps cost more than bytes.</summary>
+    public static bool IsFew<TRouting>(in ExpertGroup group, ExpertRankOptions options)
+        where TRouting : unmanaged, IExpertRouting<TRouting> =>
+        !options.AlwaysMany && group.Tokens <= DispatchSendFew<TRouting, CopiedRows<TRouting>, NoTrace>.Tokens;
+
+    private static LaunchShape Shape(DeviceKernel<ExpertKernelArgs> kernel, long most, ExpertRankOptions options, bool few, bool oneEach)
     {
         KernelDevice device = kernel.Device;
         int limit = oneEach ? device.Multiprocessors : options.MaxGroups;
         if (options.MaxGroups != 0)
             limit = Math.Min(limit, options.MaxGroups);
-        // Where there is one group for a multiprocessor at most, it is a wide one: only loads on their way keep the memory busy.
-        bool wide = device is CudaDevice && kernel.Resources.Registers <= WideRegisters && (most <= device.Multiprocessors || (limit != 0 && limit <= device.Multiprocessors));
+        // Where there is one group for a multiprocessor at most, it is a wide one: only loads on their way keep the memory busy. With few tokens barriers
+        // cost more, and the next kernel's groups are to find room.
+        bool wide = device is CudaDevice && !few && kernel.Resources.Registers <= WideRegisters && (most <= device.Multiprocessors || (limit != 0 && limit <= device.Multiprocessors));
         int threads = options.GroupThreads != 0 ? options.GroupThreads : Math.Min(device.MaxThreadsPerGroup, wide ? WideThreads : GpuThreads);
         LaunchShape shape = kernel.ShapeFor(most * threads, threads) with { OverlapsPrevious = device is CudaDevice { ComputeCapability.Major: >= 9 } };
         return limit == 0 ? shape : shape with { Groups = Math.Min(shape.Groups, limit) };

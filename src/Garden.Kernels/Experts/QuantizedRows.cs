@@ -23,22 +23,51 @@ public readonly struct QuantizedRows<TRouting> : IDispatchRows<TRouting>
     /// <inheritdoc/>
     public static int InputRowBytes => TRouting.HiddenSize * 2;
 
+    private static int Pieces => TRouting.ScaleBlock / Elements;
+
     /// <inheritdoc/>
-    public static void Write(ExpertKernelArgs arguments, ArrayView<int> shared, int destinations, int counts, int begin, int count)
+    public static EarlyPieces LoadEarly(ExpertKernelArgs arguments, int token)
     {
-        int pieces = TRouting.ScaleBlock / Elements;
-        // Numbers of lanes are constants in each branch: what is left divides by constants.
-        if (CudaAsm.IsSupported && pieces == MostLanes)
-            WriteWhole(arguments, shared, destinations, counts, begin, count, MostLanes);
-        else if (pieces == CpuDevice.ThreadsPerWarp)
-            WriteWhole(arguments, shared, destinations, counts, begin, count, CpuDevice.ThreadsPerWarp);
-        else
-            WritePieces(arguments, shared, destinations, counts, begin, count, pieces);
+        EarlyPieces pieces = default;
+        if (!IsWhole(MostLanes) && !IsWhole(CpuDevice.ThreadsPerWarp))
+            return pieces;
+        int work = TRouting.ScaleCount * Pieces, i = Group.IdxX, next = i + Group.DimX;
+        ulong at = arguments.Input + ((ulong)token * (ulong)InputRowBytes) + ((ulong)i * Elements * 2), nextAt = at + ((ulong)Group.DimX * Elements * 2);
+        if (i < work)
+        {
+            pieces.A = GlobalMemory.Load16(at);
+            pieces.B = GlobalMemory.Load16(at + 16);
+        }
+
+        if (next < work)
+        {
+            pieces.C = GlobalMemory.Load16(nextAt);
+            pieces.D = GlobalMemory.Load16(nextAt + 16);
+        }
+
+        return pieces;
     }
+
+    /// <inheritdoc/>
+    public static void Write(ExpertKernelArgs arguments, ArrayView<int> shared, int destinations, int counts, int begin, int count, bool isEarly, EarlyPieces early)
+    {
+        // Numbers of lanes are constants in each branch: what is left divides by constants.
+        if (IsWhole(MostLanes))
+            WriteWhole(arguments, shared, destinations, counts, begin, count, MostLanes, isEarly, early);
+        else if (IsWhole(CpuDevice.ThreadsPerWarp))
+            WriteWhole(arguments, shared, destinations, counts, begin, count, CpuDevice.ThreadsPerWarp, isEarly, early);
+        else
+            WritePieces(arguments, shared, destinations, counts, begin, count, Pieces);
+    }
+
+    /// <summary>True when a block has as many pieces as lanes that one warp has.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsWhole(int lanes) => Pieces == lanes && (CudaAsm.IsSupported || lanes <= CpuDevice.ThreadsPerWarp);
 
     /// <summary>A lane has one piece of a block and keeps it in registers; two blocks are on their way at a time.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void WriteWhole(ExpertKernelArgs arguments, ArrayView<int> shared, int destinations, int counts, int begin, int count, int lanes)
+    private static void WriteWhole(
+        ExpertKernelArgs arguments, ArrayView<int> shared, int destinations, int counts, int begin, int count, int lanes, bool isEarly, EarlyPieces early)
     {
         int perToken = TRouting.ScaleCount * lanes, work = count * perToken;
         ulong input = arguments.Input + ((ulong)begin * (ulong)InputRowBytes);
@@ -46,8 +75,16 @@ public readonly struct QuantizedRows<TRouting> : IDispatchRows<TRouting>
         for (int start = 0; start < work; start += 2 * Group.DimX)
         {
             int i = start + Group.IdxX, next = i + Group.DimX;
-            ulong at = input + ((ulong)(i < work ? i : work - 1) * Elements * 2), nextAt = input + ((ulong)(next < work ? next : work - 1) * Elements * 2);
-            Vector16 low = GlobalMemory.Load16(at), high = GlobalMemory.Load16(at + 16), nextLow = GlobalMemory.Load16(nextAt), nextHigh = GlobalMemory.Load16(nextAt + 16);
+            Vector16 low = early.A, high = early.B, nextLow = early.C, nextHigh = early.D;
+            if (!isEarly || start != 0)
+            {
+                ulong at = input + ((ulong)(i < work ? i : work - 1) * Elements * 2), nextAt = input + ((ulong)(next < work ? next : work - 1) * Elements * 2);
+                low = GlobalMemory.Load16(at);
+                high = GlobalMemory.Load16(at + 16);
+                nextLow = GlobalMemory.Load16(nextAt);
+                nextHigh = GlobalMemory.Load16(nextAt + 16);
+            }
+
             uint most = Max(Max(LeastMagnitude, low), high), nextMost = Max(Max(LeastMagnitude, nextLow), nextHigh);
             for (int distance = 1; distance < lanes; distance <<= 1)
             {

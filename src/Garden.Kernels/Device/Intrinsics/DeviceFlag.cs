@@ -25,6 +25,19 @@ public static unsafe class DeviceFlag
         return Atomic.Add(ref *(uint*)address, 0u);
     }
 
+    /// <summary>Loads 4 bytes that other threads of this GPU may be changing; it orders nothing, and nothing behind it waits for it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static uint LoadGpu(ulong address)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            CudaAsm.Emit("ld.relaxed.gpu.global.u32 %0, [%1];", out uint value, address);
+            return value;
+        }
+
+        return Atomic.Add(ref *(uint*)address, 0u);
+    }
+
     /// <summary>Loads 4 bytes; what the releasing thread, wherever it runs, did is visible afterwards.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint LoadAcquireSystem(ulong address)
