@@ -32,10 +32,12 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
         ExpertWait.LetNextBegin();
         TTrace.Mark(arguments, Phase, 1);
         uint epoch = (uint)shared[PeerWords.Epoch];
-        // Few tokens: slots are dealt to groups as a full round has them, so that a group's first rows are on their way before it is known whether they are there.
+        // Few tokens: slots are dealt to groups as a full round has them, so that a group's first row is on its way before it is known whether it is there.
         bool bySlot = arguments.IsFew != 0;
-        int slots = arguments.Ranks * arguments.MaxTokens, batch = RowList.Batch(Group.DimX), early = bySlot ? Count(Grid.IdxX, slots, Grid.DimX, batch) : 0;
-        EarlyRows<TRouting> rows = EarlyRows<TRouting>.Load(arguments, epoch, early);
+        int slots = arguments.Ranks * arguments.MaxTokens, batch = RowList.Batch(Group.DimX), ahead = bySlot && Grid.IdxX < slots ? 1 : 0;
+        EarlyRow<TRouting> early = default;
+        if (ahead != 0)
+            early = EarlyRow<TRouting>.Load(RowAddress(arguments, epoch, Grid.IdxX % arguments.Ranks, Grid.IdxX / arguments.Ranks));
         ReceiveLines<TRouting>.Read(arguments, shared, layout, epoch);
         Group.Barrier();
         ReceiveLines<TRouting>.Keep(arguments, shared, layout, epoch);
@@ -47,7 +49,7 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
             Group.Barrier();
         }
 
-        ListRows(arguments, shared, layout, epoch, bySlot, Grid.IdxX, Grid.DimX, early);
+        ListRows(arguments, shared, layout, epoch, bySlot, Grid.IdxX, Grid.DimX, ahead);
         SharedWords.Sum(shared, layout.Rows, layout.FirstRows, arguments.Ranks, 1, 1);
         if (arguments.Output == (int)ExpertOutput.ExpertContiguous)
             SharedWords.Sum(shared, layout.Totals, layout.Starts, arguments.LocalExperts, arguments.Padding, 0);
@@ -64,18 +66,21 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
             end = first + each < all ? first + each : all;
         }
 
-        for (int begin = first; begin < end; begin += batch * step)
+        for (int begin = first; begin < end;)
         {
-            int count = Count(begin, end, step, batch);
             bool isEarly = bySlot && begin == first;
+            int count = isEarly ? 1 : (end - begin + step - 1) / step;
+            if (count > batch)
+                count = batch;
             if (!isEarly)
             {
                 ListRows(arguments, shared, layout, epoch, bySlot, begin, step, count);
                 Group.Barrier();
             }
 
-            CopyRows(arguments, shared, layout, count, isEarly, rows);
+            CopyRows(arguments, shared, layout, count, isEarly, early);
             Group.Barrier();
+            begin += count * step;
         }
 
         TTrace.Mark(arguments, Phase, 4);
@@ -94,20 +99,12 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
         TTrace.Mark(arguments, Phase, 6);
     }
 
-    /// <summary>Rows of the batch that begins at <paramref name="begin"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Count(int begin, int end, int step, int batch)
-    {
-        int count = begin < end ? (end - begin + step - 1) / step : 0;
-        return count > batch ? batch : count;
-    }
-
     /// <summary>Places and copies a batch; the first payload is on its way while places are worked out.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void CopyRows(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int count, bool isEarly, EarlyRows<TRouting> rows)
+    private static void CopyRows(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int count, bool isEarly, EarlyRow<TRouting> early)
     {
         int vectors = TRouting.HiddenSize * TRouting.ElementBytes / 16, all = count * vectors, step = Group.DimX, i = Group.IdxX;
-        Vector16 a = rows.A, b = rows.B, c = rows.C, d = rows.D;
+        Vector16 a = early.A, b = early.B, c = early.C, d = early.D;
         if (!isEarly)
         {
             a = Load(shared, layout, i, all, vectors);
@@ -116,7 +113,7 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
             d = Load(shared, layout, i + (3 * step), all, vectors);
         }
 
-        Place(arguments, shared, layout, count, isEarly, rows);
+        Place(arguments, shared, layout, count, isEarly, early);
         TTrace.Mark(arguments, Phase, 3);
         // Four loads are on their way before the first is stored; behind the end the last is loaded again and not stored.
         while (i < all)
@@ -134,7 +131,7 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
             d = Load(shared, layout, i + (3 * step), all, vectors);
         }
 
-        CopyScales(arguments, shared, layout, count, isEarly, rows.Scale);
+        CopyScales(arguments, shared, layout, count, isEarly, early.Scale);
     }
 
     /// <summary>Turns each expert's counts into the rows of the sources ahead, a thread an expert.</summary>
@@ -175,6 +172,10 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
             GlobalMemory.Store4(arguments.ExpertCounts + (ulong)(4 * expert), (uint)shared[layout.Totals + expert]);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong RowAddress(ExpertKernelArgs arguments, uint epoch, int source, int slot) =>
+        ReceiveLines<TRouting>.Slot(arguments, epoch, source) + arguments.LineBytes + ((ulong)slot * (ulong)TRouting.RowBytes);
+
     /// <summary>Finds the rows of a batch, a thread a row.</summary>
     private static void ListRows(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, uint epoch, bool bySlot, int begin, int step, int count)
     {
@@ -182,21 +183,20 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
         {
             int row = begin + (i * step), source = bySlot ? row % arguments.Ranks : RowList.SourceOf(shared, layout.FirstRows, arguments.Ranks, row);
             int slot = bySlot ? row / arguments.Ranks : row - shared[layout.FirstRows + source];
-            SharedWords.SetAddress(
-                shared, layout.RowAddress + (2 * i), ReceiveLines<TRouting>.Slot(arguments, epoch, source) + arguments.LineBytes + ((ulong)slot * (ulong)TRouting.RowBytes));
+            SharedWords.SetAddress(shared, layout.RowAddress + (2 * i), RowAddress(arguments, epoch, source, slot));
             shared[layout.RowSource + i] = slot < shared[layout.Rows + source] ? source : -1;
             shared[layout.RowPlace + i] = ((source * arguments.MaxTokens) + slot) * TRouting.TopK;
         }
     }
 
     /// <summary>Works out where they go, a thread a choice, and leaves the inverse of it.</summary>
-    private static void Place(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int count, bool isEarly, EarlyRows<TRouting> rows)
+    private static void Place(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int count, bool isEarly, EarlyRow<TRouting> early)
     {
         for (int i = Group.IdxX; i < count * TRouting.TopK; i += Group.DimX)
         {
             int row = i / TRouting.TopK, k = i - (row * TRouting.TopK);
-            int selection = rows.Selection;
-            uint weight = rows.Weight;
+            int selection = early.Selection;
+            uint weight = early.Weight;
             if (!isEarly || i != Group.IdxX)
             {
                 ulong from = SharedWords.Address(shared, layout.RowAddress + (2 * row));
