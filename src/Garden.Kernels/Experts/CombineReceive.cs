@@ -42,11 +42,21 @@ public static unsafe class CombineReceive<TRouting, TTrace>
             ownRow = (int)GlobalMemory.Load4(arguments.Sources + own);
         }
 
-        bool gaveUp = Gate(arguments, shared, came);
+        Gate(arguments, shared, came);
         Group.Barrier();
         ExpertWait.LetNextBegin();
         TTrace.Mark(arguments, Phase, 1);
         uint epoch = (uint)shared[PeerWords.Epoch];
+        // Without a network nobody waits for the end: the group that begins last makes the next round the one under way, when all groups know this one's number.
+        uint begun = 0;
+        if (Group.IdxX == 0 && arguments.CombineReceived == 0)
+            begun = (uint)Atomic.Add(ref *(int*)(arguments.State + ExpertRoundState.CombineReceiveGroupsOffset), 1);
+        if (Grid.IdxX == 0)
+        {
+            for (int rank = Group.IdxX; rank < arguments.Ranks; rank += Group.DimX)
+                ExpertWait.Forget(arguments, Phase, rank, epoch);
+        }
+
         int tokens = shared[PeerWords.Tokens];
         ulong region = arguments.Combine + ((ulong)shared[PeerWords.Area] * arguments.CombineAreaBytes);
         for (int begin = Grid.IdxX; begin < tokens; begin += batch * Grid.DimX)
@@ -88,23 +98,29 @@ public static unsafe class CombineReceive<TRouting, TTrace>
         }
 
         TTrace.Mark(arguments, Phase, 3);
-        if (ExpertWait.IsLastGroup(arguments.State + ExpertRoundState.CombineReceiveGroupsOffset, shared, gaveUp) == ExpertWait.NotLast)
-            return;
-        TTrace.Mark(arguments, Phase, 4);
-        for (int rank = Group.IdxX; rank < arguments.Ranks; rank += Group.DimX)
+        if (arguments.CombineReceived == 0)
         {
-            ExpertWait.Forget(arguments, Phase, rank, epoch);
-            ExpertWait.Tell(arguments, shared, rank, ExpertWait.CombineConsumed, epoch);
+            if (Group.IdxX == 0 && begun == (uint)Grid.DimX - 1)
+                EndRound(arguments, (uint)shared[PeerWords.Epoch]);
+            return;
         }
 
-        ExpertWait.Raise(arguments.CombineReceived, epoch);
+        if (ExpertWait.IsLastGroup(arguments.State + ExpertRoundState.CombineReceiveGroupsOffset, shared, false) == ExpertWait.NotLast)
+            return;
+        TTrace.Mark(arguments, Phase, 4);
+        ExpertWait.Raise(arguments.CombineReceived, (uint)shared[PeerWords.Epoch]);
         if (Group.IdxX == 0)
-            GlobalMemory.Store4(arguments.State, epoch + 1);
-        TTrace.Mark(arguments, Phase, 5);
+            EndRound(arguments, (uint)shared[PeerWords.Epoch]);
+    }
+
+    private static void EndRound(ExpertKernelArgs arguments, uint epoch)
+    {
+        GlobalMemory.Store4(arguments.State + ExpertRoundState.CombineReceiveGroupsOffset, 0);
+        GlobalMemory.Store4(arguments.State, epoch + 1);
     }
 
     /// <summary>Waits for results, a thread a rank. The kernel in front is waited for here.</summary>
-    private static bool Gate(ExpertKernelArgs arguments, ArrayView<int> shared, int came)
+    private static void Gate(ExpertKernelArgs arguments, ArrayView<int> shared, int came)
     {
         uint epoch = 0;
         if (Group.IdxX < arguments.Ranks)
@@ -120,7 +136,6 @@ public static unsafe class CombineReceive<TRouting, TTrace>
         }
 
         ExpertWait.Begin();
-        bool gaveUp = false;
         for (int rank = Group.IdxX; rank < arguments.Ranks; rank += Group.DimX)
         {
             bool agreed = false;
@@ -130,13 +145,10 @@ public static unsafe class CombineReceive<TRouting, TTrace>
                 agreed = ExpertWait.Came(arguments, flag, epoch) && ExpertWait.IsOpen(arguments, Phase, rank, epoch);
                 if (!agreed)
                     agreed = ExpertWait.Settle(arguments, Phase, rank, flag, epoch, epoch);
-                gaveUp |= !agreed;
             }
 
             shared[came + rank] = agreed ? 1 : 0;
         }
-
-        return gaveUp;
     }
 
     /// <summary>Sums a batch of tokens, two places of a thread at a time; a rank that is missing, or not there, adds nothing.</summary>

@@ -9,9 +9,11 @@ namespace Garden.Kernels.Experts;
 /// inverse index that results are gathered with. Every group sums the counts of all sources by itself.
 /// </summary>
 /// <typeparam name="TRouting">The routing.</typeparam>
+/// <typeparam name="TSize">For few tokens or many.</typeparam>
 /// <typeparam name="TTrace">What is stamped on the way.</typeparam>
-public static unsafe class DispatchReceive<TRouting, TTrace>
+public static unsafe class DispatchReceive<TRouting, TSize, TTrace>
     where TRouting : unmanaged, IExpertRouting<TRouting>
+    where TSize : unmanaged, IExpertSize
     where TTrace : unmanaged, IExpertTrace
 {
     private const int Phase = (int)ExpertPhase.DispatchReceive;
@@ -26,18 +28,18 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
     {
         TTrace.Mark(arguments, Phase, 0);
         ReceiveLayout layout = ReceiveLayout.Of<TRouting>(arguments.Ranks, arguments.ExpertsPerRank, Group.DimX);
+        // Few tokens: slots are dealt to groups as a full round has them, so that a group's first row is on its way before it is known whether it is there.
+        int slots = arguments.Ranks * arguments.MaxTokens, batch = RowList.Batch(Group.DimX), ahead = TSize.IsFew && Grid.IdxX < slots ? 1 : 0;
+        int earlySlot = (int)((uint)Grid.IdxX / (uint)arguments.Ranks), earlySource = Grid.IdxX - (earlySlot * arguments.Ranks);
         PeerWords.Read(arguments, shared, false);
-        bool gaveUp = ReceiveLines<TRouting>.Gate(arguments, shared, layout);
+        ReceiveLines<TRouting>.Gate(arguments, shared, layout);
         Group.Barrier();
         ExpertWait.LetNextBegin();
         TTrace.Mark(arguments, Phase, 1);
         uint epoch = (uint)shared[PeerWords.Epoch];
-        // Few tokens: slots are dealt to groups as a full round has them, so that a group's first row is on its way before it is known whether it is there.
-        bool bySlot = arguments.IsFew != 0;
-        int slots = arguments.Ranks * arguments.MaxTokens, batch = RowList.Batch(Group.DimX), ahead = bySlot && Grid.IdxX < slots ? 1 : 0;
         EarlyRow<TRouting> early = default;
         if (ahead != 0)
-            early = EarlyRow<TRouting>.Load(RowAddress(arguments, epoch, Grid.IdxX % arguments.Ranks, Grid.IdxX / arguments.Ranks));
+            early = EarlyRow<TRouting>.Load(RowAddress(arguments, epoch, earlySource, earlySlot));
         ReceiveLines<TRouting>.Read(arguments, shared, layout, epoch);
         Group.Barrier();
         ReceiveLines<TRouting>.Keep(arguments, shared, layout, epoch);
@@ -49,7 +51,8 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
             Group.Barrier();
         }
 
-        ListRows(arguments, shared, layout, epoch, bySlot, Grid.IdxX, Grid.DimX, ahead);
+        if (Group.IdxX < ahead)
+            ListRow(arguments, shared, layout, epoch, 0, earlySource, earlySlot);
         SharedWords.Sum(shared, layout.Rows, layout.FirstRows, arguments.Ranks, 1, 1);
         if (arguments.Output == (int)ExpertOutput.ExpertContiguous)
             SharedWords.Sum(shared, layout.Totals, layout.Starts, arguments.LocalExperts, arguments.Padding, 0);
@@ -58,7 +61,7 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
         if (Grid.IdxX == 0)
             Publish(arguments, shared, layout);
         int first = Grid.IdxX, step = Grid.DimX, end = slots;
-        if (!bySlot)
+        if (!TSize.IsFew)
         {
             int all = shared[layout.FirstRows + arguments.Ranks], each = (all + Grid.DimX - 1) / Grid.DimX;
             first = Grid.IdxX * each;
@@ -68,13 +71,13 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
 
         for (int begin = first; begin < end;)
         {
-            bool isEarly = bySlot && begin == first;
+            bool isEarly = TSize.IsFew && begin == first;
             int count = isEarly ? 1 : (end - begin + step - 1) / step;
             if (count > batch)
                 count = batch;
             if (!isEarly)
             {
-                ListRows(arguments, shared, layout, epoch, bySlot, begin, step, count);
+                ListRows(arguments, shared, layout, epoch, begin, step, count);
                 Group.Barrier();
             }
 
@@ -84,17 +87,11 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
         }
 
         TTrace.Mark(arguments, Phase, 4);
-        int last = ExpertWait.IsLastGroup(arguments.State + ExpertRoundState.DispatchReceiveGroupsOffset, shared, gaveUp);
-        if (last == ExpertWait.NotLast)
+        // That rows are taken is told with their results; only a network wants to know when the last group has ended.
+        if (arguments.DispatchReceived == 0
+            || ExpertWait.IsLastGroup(arguments.State + ExpertRoundState.DispatchReceiveGroupsOffset, shared, false) == ExpertWait.NotLast)
             return;
         TTrace.Mark(arguments, Phase, 5);
-        for (int source = Group.IdxX; source < arguments.Ranks; source += Group.DimX)
-        {
-            ExpertWait.Forget(arguments, Phase, source, (uint)shared[PeerWords.Epoch]);
-            if (shared[layout.Came + source] != 0)
-                ExpertWait.Tell(arguments, shared, source, ExpertWait.DispatchConsumed, (uint)shared[PeerWords.Epoch]);
-        }
-
         ExpertWait.Raise(arguments.DispatchReceived, (uint)shared[PeerWords.Epoch]);
         TTrace.Mark(arguments, Phase, 6);
     }
@@ -158,6 +155,7 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
     {
         for (int source = Group.IdxX; source < arguments.Ranks; source += Group.DimX)
         {
+            ExpertWait.Forget(arguments, Phase, source, (uint)shared[PeerWords.Epoch]);
             // A source that did not come, or was refused, is owed nothing: not even the word that its results are there.
             bool came = shared[layout.Came + source] != 0;
             GlobalMemory.Store4(arguments.Received + (ulong)(4 * source), came ? (uint)shared[layout.Rows + source] : uint.MaxValue);
@@ -177,16 +175,20 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
         ReceiveLines<TRouting>.Slot(arguments, epoch, source) + arguments.LineBytes + ((ulong)slot * (ulong)TRouting.RowBytes);
 
     /// <summary>Finds the rows of a batch, a thread a row.</summary>
-    private static void ListRows(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, uint epoch, bool bySlot, int begin, int step, int count)
+    private static void ListRows(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, uint epoch, int begin, int step, int count)
     {
         for (int i = Group.IdxX; i < count; i += Group.DimX)
         {
-            int row = begin + (i * step), source = bySlot ? row % arguments.Ranks : RowList.SourceOf(shared, layout.FirstRows, arguments.Ranks, row);
-            int slot = bySlot ? row / arguments.Ranks : row - shared[layout.FirstRows + source];
-            SharedWords.SetAddress(shared, layout.RowAddress + (2 * i), RowAddress(arguments, epoch, source, slot));
-            shared[layout.RowSource + i] = slot < shared[layout.Rows + source] ? source : -1;
-            shared[layout.RowPlace + i] = ((source * arguments.MaxTokens) + slot) * TRouting.TopK;
+            int row = begin + (i * step), source = TSize.IsFew ? row % arguments.Ranks : RowList.SourceOf(shared, layout.FirstRows, arguments.Ranks, row);
+            ListRow(arguments, shared, layout, epoch, i, source, TSize.IsFew ? row / arguments.Ranks : row - shared[layout.FirstRows + source]);
         }
+    }
+
+    private static void ListRow(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, uint epoch, int i, int source, int slot)
+    {
+        SharedWords.SetAddress(shared, layout.RowAddress + (2 * i), RowAddress(arguments, epoch, source, slot));
+        shared[layout.RowSource + i] = slot < shared[layout.Rows + source] ? source : -1;
+        shared[layout.RowPlace + i] = ((source * arguments.MaxTokens) + slot) * TRouting.TopK;
     }
 
     /// <summary>Works out where they go, a thread a choice, and leaves the inverse of it.</summary>

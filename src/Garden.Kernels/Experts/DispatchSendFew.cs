@@ -49,7 +49,9 @@ public static unsafe class DispatchSendFew<TRouting, TRows, TTrace>
         Group.Barrier();
         ExpertWait.LetNextBegin();
         TTrace.Mark(arguments, Phase, 1);
-        int tokens = shared[PeerWords.Tokens], own = tokens > Grid.IdxX ? (tokens - Grid.IdxX + Grid.DimX - 1) / Grid.DimX : 0;
+        int tokens = shared[PeerWords.Tokens], own = tokens > Grid.IdxX ? 1 : 0;
+        if (tokens > Grid.DimX)
+            own = (tokens - Grid.IdxX + Grid.DimX - 1) / Grid.DimX;
         for (int pair = Group.IdxX; 2 * pair < tokens * TRouting.TopK; pair += Group.DimX)
             KeepChoices(arguments, shared, layout, pair, tokens * TRouting.TopK, pair == Group.IdxX ? choices : LoadChoices(arguments, pair));
         for (int i = Group.IdxX; i < own * TRouting.TopK; i += Group.DimX)
@@ -70,13 +72,13 @@ public static unsafe class DispatchSendFew<TRouting, TRows, TTrace>
 
         Group.Barrier();
         TTrace.Mark(arguments, Phase, 4);
-        WriteChoices(arguments, shared, layout, own);
         for (int i = 0; i < own; i++)
         {
             TRows.Write(
                 arguments, shared, layout.Destinations + (2 * i * TRouting.TopK), layout.Counts + i, Grid.IdxX + (i * Grid.DimX), 1, i == 0, early);
         }
 
+        WriteChoices(arguments, shared, layout, own);
         WriteLines(arguments, shared, layout);
         TTrace.Mark(arguments, Phase, 5);
         if (Grid.IdxX == 0)
@@ -163,10 +165,13 @@ public static unsafe class DispatchSendFew<TRouting, TRows, TTrace>
         for (int expert = Group.IdxX; expert < TRouting.Experts && Grid.IdxX < arguments.Ranks; expert += Group.DimX)
         {
             int rank = DispatchCount<TRouting>.RankOf(arguments, expert), count = CountBits(shared, layout.ExpertTokens + (expert * FewLayout.Words));
-            if (rank % Grid.DimX == Grid.IdxX && count != 0)
+            if (count != 0 && IsOurs(arguments, rank))
                 Atomic.Add(ref shared[layout.ChoicesOf + rank], count);
         }
     }
+
+    /// <summary>True for ranks whose lines this group writes.</summary>
+    private static bool IsOurs(ExpertKernelArgs arguments, int rank) => Grid.DimX >= arguments.Ranks ? rank == Grid.IdxX : rank % Grid.DimX == Grid.IdxX;
 
     private static int CountBits(ArrayView<int> shared, int at)
     {
@@ -256,7 +261,8 @@ public static unsafe class DispatchSendFew<TRouting, TRows, TTrace>
     private static void WriteChoices(ExpertKernelArgs arguments, ArrayView<int> shared, FewLayout layout, int own)
     {
         int words = TRouting.TopK * TRouting.TopK;
-        for (int i = Group.IdxX; i < own * words; i += Group.DimX)
+        // From the other end: those threads have least to do with a row.
+        for (int i = Group.DimX - 1 - Group.IdxX; i < own * words; i += Group.DimX)
         {
             int at = i / words, place = (i - (at * words)) / TRouting.TopK, k = i % TRouting.TopK, token = Grid.IdxX + (at * Grid.DimX);
             if (place >= shared[layout.Counts + at])
@@ -286,7 +292,7 @@ public static unsafe class DispatchSendFew<TRouting, TRows, TTrace>
         for (int expert = Group.IdxX; expert < TRouting.Experts; expert += Group.DimX)
         {
             int rank = DispatchCount<TRouting>.RankOf(arguments, expert);
-            if (rank % Grid.DimX != Grid.IdxX || shared[layout.Writable + rank] == 0)
+            if (!IsOurs(arguments, rank) || shared[layout.Writable + rank] == 0)
                 continue;
             ulong counts = SharedWords.Address(shared, layout.Line + (2 * rank)) + ExpertRankHeader.SizeInBytes;
             GlobalMemory.Store4(

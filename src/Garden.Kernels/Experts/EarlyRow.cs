@@ -5,7 +5,7 @@ using ILGPU;
 namespace Garden.Kernels.Experts;
 
 /// <summary>
-/// What a thread of <see cref="DispatchReceive{TRouting, TTrace}"/> loads of its group's first slot as soon as rows are there, before lines have been read: pieces of
+/// What a thread of <see cref="DispatchReceive{TRouting, TSize, TTrace}"/> loads of its group's first slot as soon as rows are there, before lines have been read: pieces of
 /// payload, one choice, one scale. A slot without a row has garbage, which is not used.
 /// </summary>
 /// <typeparam name="TRouting">The routing.</typeparam>

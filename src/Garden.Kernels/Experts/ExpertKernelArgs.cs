@@ -48,8 +48,8 @@ public struct ExpertKernelArgs
     /// <summary>How often it looks on the CPU accelerator, which has no clock.</summary>
     public int Looks;
 
-    /// <summary>1 when the group's rounds have few tokens (<see cref="DispatchSendFew{TRouting, TRows, TTrace}.Tokens"/>).</summary>
-    public int IsFew;
+    /// <summary>Groups that share a row of results, where tokens are few.</summary>
+    public int ResultParts;
 
     /// <summary>Copies of the counters of ranks in shared memory, so that neighbouring threads do not add to the same one.</summary>
     public int CounterCopies;

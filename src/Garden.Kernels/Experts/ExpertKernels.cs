@@ -7,10 +7,7 @@ namespace Garden.Kernels.Experts;
 public sealed class ExpertKernels<TRouting> : IDisposable
     where TRouting : unmanaged, IExpertRouting<TRouting>
 {
-    private readonly DeviceKernel<ExpertKernelArgs> _sendCopied;
-    private readonly DeviceKernel<ExpertKernelArgs>? _sendQuantized;
-    private readonly DeviceKernel<ExpertKernelArgs> _sendFewCopied;
-    private readonly DeviceKernel<ExpertKernelArgs>? _sendFewQuantized;
+    private readonly Loaded _loaded;
 
     /// <summary>Compiles and loads the kernels.</summary>
     /// <param name="device">The device.</param>
@@ -30,10 +27,7 @@ public sealed class ExpertKernels<TRouting> : IDisposable
             throw new PlanException($"{typeof(TRouting).Name} has blocks of {TRouting.ScaleBlock} elements; the kernels move 16 at a time: make ScaleBlock a multiple of 16.");
         Device = device;
         Traced = traced;
-        if (traced)
-            (_sendCopied, _sendQuantized, _sendFewCopied, _sendFewQuantized, DispatchReceive, CombineSend, CombineReceive) = Load<ClockTrace>(device, quantizes);
-        else
-            (_sendCopied, _sendQuantized, _sendFewCopied, _sendFewQuantized, DispatchReceive, CombineSend, CombineReceive) = Load<NoTrace>(device, quantizes);
+        _loaded = traced ? Load<ClockTrace>(device, quantizes) : Load<NoTrace>(device, quantizes);
         SetWord = device.Load<SetWordArgs>(Experts.SetWord.Run);
     }
 
@@ -41,40 +35,35 @@ public sealed class ExpertKernels<TRouting> : IDisposable
     public KernelDevice Device { get; }
 
     /// <summary>What a thread of each kernel needs, by name.</summary>
-    public IEnumerable<(string Name, KernelResources Resources)> Resources =>
-        new[] { _sendCopied, _sendQuantized, _sendFewCopied, _sendFewQuantized, DispatchReceive, CombineSend, CombineReceive }.OfType<DeviceKernel<ExpertKernelArgs>>().Select(static kernel => (kernel.Name, kernel.Resources));
+    public IEnumerable<(string Name, KernelResources Resources)> Resources => _loaded.All.Select(static kernel => (kernel.Name, kernel.Resources));
 
     internal bool Traced { get; }
 
-    internal DeviceKernel<ExpertKernelArgs> DispatchReceive { get; }
-
-    internal DeviceKernel<ExpertKernelArgs> CombineSend { get; }
-
-    internal DeviceKernel<ExpertKernelArgs> CombineReceive { get; }
+    internal DeviceKernel<ExpertKernelArgs> CombineReceive => _loaded.CombineReceive;
 
     internal DeviceKernel<SetWordArgs> SetWord { get; }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        _sendCopied.Dispose();
-        _sendQuantized?.Dispose();
-        _sendFewCopied.Dispose();
-        _sendFewQuantized?.Dispose();
-        DispatchReceive.Dispose();
-        CombineSend.Dispose();
-        CombineReceive.Dispose();
+        foreach (DeviceKernel<ExpertKernelArgs> kernel in _loaded.All)
+            kernel.Dispose();
         SetWord.Dispose();
     }
 
     /// <summary>The sending kernel for activations that are quantised on the way, or for those of the wire's type, and for few tokens.</summary>
     internal DeviceKernel<ExpertKernelArgs> DispatchSend(bool quantize, bool few) => (quantize, few) switch
     {
-        (true, true) => _sendFewQuantized!,
-        (true, false) => _sendQuantized!,
-        (false, true) => _sendFewCopied,
-        (false, false) => _sendCopied,
+        (true, true) => _loaded.SendFewQuantized!,
+        (true, false) => _loaded.SendQuantized!,
+        (false, true) => _loaded.SendFewCopied,
+        (false, false) => _loaded.SendCopied,
     };
+
+    internal DeviceKernel<ExpertKernelArgs> DispatchReceive(bool few) => few ? _loaded.ReceiveFew : _loaded.Receive;
+
+    /// <summary>Rows by rank are copied, few or many.</summary>
+    internal DeviceKernel<ExpertKernelArgs> CombineSend(bool few, ExpertOutput output) => few && output != ExpertOutput.RankRows ? _loaded.ResultsFew : _loaded.Results;
 
     private static Loaded Load<TTrace>(KernelDevice device, bool quantizes)
         where TTrace : unmanaged, IExpertTrace => new(
@@ -82,8 +71,10 @@ public sealed class ExpertKernels<TRouting> : IDisposable
             quantizes ? device.Load<ExpertKernelArgs>(DispatchSend<TRouting, QuantizedRows<TRouting>, TTrace>.Run) : null,
             device.Load<ExpertKernelArgs>(DispatchSendFew<TRouting, CopiedRows<TRouting>, TTrace>.Run),
             quantizes ? device.Load<ExpertKernelArgs>(DispatchSendFew<TRouting, QuantizedRows<TRouting>, TTrace>.Run) : null,
-            device.Load<ExpertKernelArgs>(DispatchReceive<TRouting, TTrace>.Run),
-            device.Load<ExpertKernelArgs>(CombineSend<TRouting, TTrace>.Run),
+            device.Load<ExpertKernelArgs>(DispatchReceive<TRouting, ManyTokens, TTrace>.Run),
+            device.Load<ExpertKernelArgs>(DispatchReceive<TRouting, FewTokens, TTrace>.Run),
+            device.Load<ExpertKernelArgs>(CombineSend<TRouting, ManyTokens, TTrace>.Run),
+            device.Load<ExpertKernelArgs>(CombineSend<TRouting, FewTokens, TTrace>.Run),
             device.Load<ExpertKernelArgs>(CombineReceive<TRouting, TTrace>.Run));
 
     private sealed record Loaded(
@@ -91,7 +82,13 @@ public sealed class ExpertKernels<TRouting> : IDisposable
         DeviceKernel<ExpertKernelArgs>? SendQuantized,
         DeviceKernel<ExpertKernelArgs> SendFewCopied,
         DeviceKernel<ExpertKernelArgs>? SendFewQuantized,
-        DeviceKernel<ExpertKernelArgs> DispatchReceive,
-        DeviceKernel<ExpertKernelArgs> CombineSend,
-        DeviceKernel<ExpertKernelArgs> CombineReceive);
+        DeviceKernel<ExpertKernelArgs> Receive,
+        DeviceKernel<ExpertKernelArgs> ReceiveFew,
+        DeviceKernel<ExpertKernelArgs> Results,
+        DeviceKernel<ExpertKernelArgs> ResultsFew,
+        DeviceKernel<ExpertKernelArgs> CombineReceive)
+    {
+        public IEnumerable<DeviceKernel<ExpertKernelArgs>> All =>
+            new[] { SendCopied, SendQuantized, SendFewCopied, SendFewQuantized, Receive, ReceiveFew, Results, ResultsFew, CombineReceive }.OfType<DeviceKernel<ExpertKernelArgs>>();
+    }
 }

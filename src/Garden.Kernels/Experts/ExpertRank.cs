@@ -52,6 +52,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
         _memory = ExpertRankMemory.Allocate<TRouting>(kernels.Device, group, kernels.Traced);
         _arguments = Arguments();
         Shapes = ExpertShapes.Of(kernels, group, Options, _arguments.CounterCopies);
+        _arguments.ResultParts = Shapes.ResultParts;
         for (int peer = 0; peer < _peers.Length; peer++)
             _peers[peer].IsMasked = 1;
         WriteEpoch(1);
@@ -116,7 +117,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
         _arguments.TopK = Require(tokens.TopK, sizeof(int) * (long)Group.Tokens * TRouting.TopK, "choices");
         _arguments.Weights = Require(tokens.Weights, sizeof(float) * (long)Group.Tokens * TRouting.TopK, "weights");
         _arguments.InputScales = tokens.Scales is null ? 0 : Require(tokens.Scales, sizeof(float) * (long)Group.Tokens * TRouting.ScaleCount, "scales");
-        Launch(_kernels.DispatchSend(quantize, _arguments.IsFew != 0), stream, Shapes.DispatchSend);
+        Launch(_kernels.DispatchSend(quantize, Shapes.Few), stream, Shapes.DispatchSend);
     }
 
     /// <summary>Takes the rows of all ranks and lays them out for the experts.</summary>
@@ -134,7 +135,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
         _arguments.RowExperts = output.Experts is { } experts ? (ulong)experts.Address : 0;
         _arguments.FirstRows = (ulong)output.FirstRows.Address;
         _arguments.ExpertCounts = (ulong)output.ExpertCounts.Address;
-        Launch(_kernels.DispatchReceive, stream, Shapes.DispatchReceive);
+        Launch(_kernels.DispatchReceive(Shapes.Few), stream, Shapes.DispatchReceive);
     }
 
     /// <summary>Sends the experts' results back to the tokens' ranks.</summary>
@@ -145,7 +146,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
     {
         RequireConnected();
         _arguments.Results = Require(results, ExpertRows.CapacityOf<TRouting>(Group, Options.Output) * TRouting.HiddenSize * TRouting.CombineElementBytes, "results");
-        Launch(_kernels.CombineSend, stream, Shapes.CombineSend);
+        Launch(_kernels.CombineSend(Shapes.Few, Options.Output), stream, Shapes.CombineSend);
     }
 
     /// <summary>Sums the results of each token; the round ends.</summary>
@@ -221,7 +222,6 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
             DeadlineNanoseconds = (ulong)Options.Deadline.TotalNanoseconds,
             Looks = Options.Looks,
             HasStaging = _memory.DispatchStaging is null ? 0 : 1,
-            IsFew = ExpertShapes.IsFew<TRouting>(Group, Options) ? 1 : 0,
             CounterCopies = Math.Clamp((Group.Tokens <= FewTokens ? CounterWords / 8 : CounterWords) / ranks, 1, 32),
             SlotBytes = (ulong)ExpertBuffers.SlotBytes<TRouting>(ranks, Group.Tokens),
             LineBytes = (ulong)ExpertBuffers.LineBytes<TRouting>(ranks),

@@ -84,7 +84,7 @@ internal static unsafe class ExpertWait
         return agreed;
     }
 
-    /// <summary>Makes room for what the groups of the kernel's next round agree on. For the last group, a thread a rank.</summary>
+    /// <summary>Makes room for what the groups of the kernel's next round agree on: words that no group of this round looks at. For one group, a thread a rank.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Forget(ExpertKernelArgs arguments, int phase, int rank, uint epoch) =>
         GlobalMemory.Store4(Verdict(arguments, phase, rank, epoch + 1), 0);
@@ -132,13 +132,13 @@ internal static unsafe class ExpertWait
         return shared[0];
     }
 
-    /// <summary>Tells the rank how far this one has come, behind everything the kernel wrote. Nothing to tell a masked one; the network tells those of other nodes.</summary>
+    /// <summary>
+    /// Tells a mapped rank how far this one has come, behind a fence that has everything the kernel wrote, and the kernels before it read and wrote, in front of it. The network tells those
+    /// of other nodes.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Tell(ExpertKernelArgs arguments, ArrayView<int> shared, int rank, uint counter, uint epoch)
-    {
-        if (PeerWords.Kind(shared, rank) == PeerWords.Mapped)
-            DeviceFlag.StoreReleaseSystem(PeerWords.Outgoing(arguments, shared, rank) + counter, epoch);
-    }
+    public static void Tell(ExpertKernelArgs arguments, ArrayView<int> shared, int rank, uint counter, uint epoch) =>
+        DeviceFlag.StoreSystem(PeerWords.Outgoing(arguments, shared, rank) + counter, epoch);
 
     /// <summary>Tells the host's worker, if there is one. Threads of the last group call it together.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

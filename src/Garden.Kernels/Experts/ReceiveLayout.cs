@@ -2,7 +2,7 @@ using Garden.Experts;
 
 namespace Garden.Kernels.Experts;
 
-/// <summary>Where the words of <see cref="DispatchReceive{TRouting, TTrace}"/> lie in shared memory.</summary>
+/// <summary>Where the words of <see cref="DispatchReceive{TRouting, TSize, TTrace}"/> lie in shared memory.</summary>
 internal readonly struct ReceiveLayout
 {
     /// <summary>Own words of the kernel, behind those of <see cref="PeerWords"/>: not zero when a line was refused.</summary>

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Garden.Experts;
 using ILGPU;
+using ILGPU.Runtime.Cuda;
 
 namespace Garden.Kernels.Experts;
 
@@ -16,9 +17,9 @@ internal static unsafe class ReceiveLines<TRouting>
     public static ulong Slot(ExpertKernelArgs arguments, uint epoch, int source) =>
         arguments.Dispatch + ((((ulong)(epoch & 1) * (ulong)arguments.Ranks) + (ulong)source) * arguments.SlotBytes);
 
-    /// <summary>Waits for the kernel in front and for rows, a thread a source. True when it gave up on one.</summary>
+    /// <summary>Waits for the kernel in front and for rows, a thread a source.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool Gate(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout)
+    public static void Gate(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout)
     {
         // The kernel in front does not change it, and began behind the one that did.
         uint epoch = Group.IdxX < arguments.Ranks ? GlobalMemory.Load4(arguments.State) : 0;
@@ -29,7 +30,6 @@ internal static unsafe class ReceiveLines<TRouting>
         }
 
         ExpertWait.Begin();
-        bool gaveUp = false;
         for (int source = Group.IdxX; source < arguments.Ranks; source += Group.DimX)
         {
             bool expected = PeerWords.Kind(shared, source) != PeerWords.Masked;
@@ -37,11 +37,8 @@ internal static unsafe class ReceiveLines<TRouting>
             bool came = expected && ExpertWait.Came(arguments, flag, epoch);
             if (expected && !came)
                 came = ExpertWait.Settle(arguments, Phase, source, flag, epoch, epoch);
-            gaveUp |= expected && !came;
             shared[layout.Arrived + source] = came ? 1 : 0;
         }
-
-        return gaveUp;
     }
 
     /// <summary>Reads headers, a thread a source, and counts, a thread each. All threads of a group call it, with a barrier in front and one behind.</summary>
@@ -50,12 +47,15 @@ internal static unsafe class ReceiveLines<TRouting>
     {
         int experts = arguments.LocalExperts;
         bool counted = arguments.Output != (int)ExpertOutput.RankRows;
-        for (int at = Group.IdxX; at < arguments.Ranks * experts && counted; at += Group.DimX)
+        for (int at = Group.IdxX; at < arguments.Ranks * arguments.ExpertsPerRank && counted; at += Group.DimX)
         {
-            int source = at / experts;
+            // At / ExpertsPerRank.
+            int source = DispatchCount<TRouting>.RankOf(arguments, at), expert = at - (source * arguments.ExpertsPerRank);
+            if (expert >= experts)
+                continue;
             // A slot that nothing has come to has garbage: kept below, and refused.
-            uint count = GlobalMemory.Load4(Slot(arguments, epoch, source) + ExpertRankHeader.SizeInBytes + (ulong)(4 * (at - (source * experts))));
-            shared[layout.Counts + at] = (int)(count > (uint)arguments.MaxTokens ? (uint)arguments.MaxTokens + 1 : count);
+            uint count = GlobalMemory.Load4(Slot(arguments, epoch, source) + ExpertRankHeader.SizeInBytes + (ulong)(4 * expert));
+            shared[layout.Counts + (source * experts) + expert] = (int)(count > (uint)arguments.MaxTokens ? (uint)arguments.MaxTokens + 1 : count);
         }
 
         for (int source = Group.IdxX; source < arguments.Ranks; source += Group.DimX)
@@ -85,14 +85,14 @@ internal static unsafe class ReceiveLines<TRouting>
     public static void Keep(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, uint epoch)
     {
         // A power of two no larger than a warp: the lanes of a set are in one warp, and the first speaks for them.
-        int lanes = Warp.WarpSize;
-        while (lanes > 1 && lanes * arguments.Ranks > Group.DimX)
-            lanes >>= 1;
-        int sets = Group.DimX / lanes, lane = Group.IdxX % lanes, experts = arguments.LocalExperts;
+        int shift = CudaAsm.IsSupported ? 5 : CpuDevice.WarpShift;
+        while (shift > 0 && arguments.Ranks << shift > Group.DimX)
+            shift--;
+        int lanes = 1 << shift, sets = Group.DimX >> shift, lane = Group.IdxX & (lanes - 1), experts = arguments.LocalExperts;
         // Whole warps go round together: sets without a source shuffle too.
         for (int begin = 0; begin < arguments.Ranks; begin += sets)
         {
-            int source = begin + (Group.IdxX / lanes);
+            int source = begin + (Group.IdxX >> shift);
             uint sum = 0;
             for (int expert = lane; expert < experts && source < arguments.Ranks && arguments.Output != (int)ExpertOutput.RankRows; expert += lanes)
                 sum += (uint)shared[layout.Counts + (source * experts) + expert];

@@ -54,18 +54,29 @@ internal static unsafe class SendGate
             Atomic.Add(ref *(int*)(arguments.State + ExpertRoundState.InvalidOffset), invalid);
     }
 
-    /// <summary>The last group tells ranks that their rows are there, those that no group gave up on.</summary>
+    /// <summary>
+    /// The last group tells ranks that their rows are there, those that no group gave up on, and with the same fence that the results of the round before
+    /// are taken: the kernel that took them had ended when this one began, and who reads it has no results for this rank before it has these rows.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Tell(ExpertKernelArgs arguments, ArrayView<int> shared, uint epoch, int last)
     {
         for (int rank = Group.IdxX; rank < arguments.Ranks; rank += Group.DimX)
         {
             bool failed = ExpertWait.HasFailed(arguments, Phase, rank, epoch, last);
+            int kind = PeerWords.Kind(shared, rank);
             ExpertWait.Forget(arguments, Phase, rank, epoch);
-            if (!failed)
-                ExpertWait.Tell(arguments, shared, rank, ExpertWait.DispatchArrived, epoch);
-            else if (PeerWords.Kind(shared, rank) == PeerWords.Staged)
+            if (kind == PeerWords.Mapped)
+            {
+                DeviceFlag.FenceSystem();
+                if (!failed)
+                    ExpertWait.Tell(arguments, shared, rank, ExpertWait.DispatchArrived, epoch);
+                ExpertWait.Tell(arguments, shared, rank, ExpertWait.CombineConsumed, epoch - 1);
+            }
+            else if (failed && kind == PeerWords.Staged)
+            {
                 GlobalMemory.Store4(arguments.Posts + ((ulong)rank * ExpertPost.SizeInBytes), uint.MaxValue);
+            }
         }
 
         ExpertWait.Raise(arguments.DispatchSent, epoch);

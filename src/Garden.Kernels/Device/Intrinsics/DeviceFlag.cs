@@ -84,6 +84,16 @@ public static unsafe class DeviceFlag
             Atomic.Exchange(ref *(uint*)address, value);
     }
 
+    /// <summary>Stores 4 bytes for peers and the host as well; behind a <see cref="FenceSystem"/>, after everything that came before that.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void StoreSystem(ulong address, uint value)
+    {
+        if (CudaAsm.IsSupported)
+            CudaAsm.Emit("st.relaxed.sys.global.u32 [%0], %1;", address, value);
+        else
+            Atomic.Exchange(ref *(uint*)address, value);
+    }
+
     /// <summary>Stores 8 bytes after everything this thread did, for peers and the host as well.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreReleaseSystem8(ulong address, ulong value)
