@@ -13,7 +13,7 @@ internal static class ExpertMetadata
         "Experts", "TopK", "HiddenSize", "Element", "ElementBytes", "ScaleBlock", "ScaleCount", "CombineElement",
         "CombineElementBytes", "MaxTokens", "Ranks", "RanksPerNode", "ExpertPadding", "PadExperts", "ScalesOffset",
         "SelectionsOffset", "WeightsOffset", "RowBytes", "CombineRowBytes", "RoutingHash", "Group", "ReceiveBytes",
-        "DispatchBytes", "CombineBytes", "DispatchStagingBytes", "CombineStagingBytes", "ContiguousRows", "SlabRows",
+        "DispatchBytes", "CombineBytes", "DispatchStagingBytes", "RegisteredBytes", "ContiguousRows", "SlabRows",
     ];
 
     /// <summary>The arguments of the attribute; null when one of them does not compile, which is not for us to report.</summary>

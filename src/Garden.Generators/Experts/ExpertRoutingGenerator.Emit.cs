@@ -46,11 +46,11 @@ public sealed partial class ExpertRoutingGenerator
     private static void EmitSizes(CodeWriter code, string name)
     {
         Member("ExpertGroup", "ExpertGroup.Of", "Group", "int ranks, int ranksPerNode, int tokens = MaxTokens, int padding = ExpertPadding", "ranks, ranksPerNode, tokens, padding");
-        Size("DispatchBytes", "int ranks, int tokens", "ranks, tokens");
+        Size("DispatchBytes", "int ranks, int ranksPerNode, int tokens", "ranks, ranksPerNode, tokens");
         Size("CombineBytes", "int ranks, int tokens", "ranks, tokens");
-        Size("ReceiveBytes", "int ranks, int tokens", "ranks, tokens");
+        Size("ReceiveBytes", "int ranks, int ranksPerNode, int tokens", "ranks, ranksPerNode, tokens");
+        Size("RegisteredBytes", "int ranks, int ranksPerNode, int tokens", "ranks, ranksPerNode, tokens");
         Size("DispatchStagingBytes", "int ranks, int ranksPerNode, int tokens", "ranks, ranksPerNode, tokens");
-        Size("CombineStagingBytes", "int ranks, int ranksPerNode, int tokens", "ranks, ranksPerNode, tokens");
         Size("ContiguousRows", "int ranks, int tokens, int padding", "ranks, tokens, padding");
         Size("SlabRows", "int ranks, int tokens", "ranks, tokens");
 

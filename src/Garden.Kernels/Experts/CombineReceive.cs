@@ -102,14 +102,24 @@ public static unsafe class CombineReceive<TRouting, TTrace>
         TTrace.Mark(arguments, Phase, 4);
         for (int rank = Group.IdxX; rank < arguments.Ranks; rank += Group.DimX)
         {
+            if (shared[came + rank] == 0 && PeerWords.Kind(shared, rank) != PeerWords.Masked)
+                LeaveArea(arguments, epoch);
             ExpertWait.Forget(arguments, Phase, rank, epoch);
             ExpertWait.Tell(arguments, shared, rank, ExpertWait.CombineConsumed, epoch);
         }
 
-        ExpertWait.Raise(arguments.CombineReceived, epoch);
         if (Group.IdxX == 0)
             GlobalMemory.Store4(arguments.State, epoch + 1);
         TTrace.Mark(arguments, Phase, 5);
+    }
+
+    /// <summary>Results of this round may come at any time from now on: the rounds behind it use the other area. Whoever finds a rank missing stores the same.</summary>
+    private static void LeaveArea(ExpertKernelArgs arguments, uint epoch)
+    {
+        if (GlobalMemory.Load4(arguments.State + ExpertRoundState.CombineAreaOffset) != 0 && GlobalMemory.Load4(arguments.State + ExpertRoundState.AreaLeftAfterOffset) != epoch)
+            return;
+        GlobalMemory.Store4(arguments.State + ExpertRoundState.AreaLeftAfterOffset, epoch);
+        GlobalMemory.Store4(arguments.State + ExpertRoundState.CombineAreaOffset, 2 - (epoch & 1));
     }
 
     private static void Gate(ExpertKernelArgs arguments, ArrayView<int> shared, uint epoch, int rank, int came)

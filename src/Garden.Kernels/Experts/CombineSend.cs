@@ -111,7 +111,7 @@ public static unsafe class CombineSend<TRouting, TTrace>
         uint masked = GlobalMemory.Load4(peer + ExpertPeerEntry.IsMaskedOffset), staged = GlobalMemory.Load4(peer + ExpertPeerEntry.IsStagedOffset);
         uint rows = GlobalMemory.Load4(arguments.Received + (ulong)(4 * source)), row = GlobalMemory.Load4(arguments.Received + (ulong)(4 * (arguments.Ranks + source)));
         int kind = PeerWords.Keep(arguments, shared, source, masked, staged, outgoing);
-        // Results have two areas, staging one.
+        // Results have two areas; those for another node are put where its rows were, which are here.
         // A source that did not come in time is sent nothing and told nothing: its results would be of another round.
         bool owed = rows != uint.MaxValue;
         bool may = kind != PeerWords.Masked && owed && ExpertWait.MaySend(arguments, Phase, source, incoming + ExpertWait.CombineConsumed, epoch - 2 + staged, epoch);

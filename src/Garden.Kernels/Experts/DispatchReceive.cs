@@ -93,7 +93,6 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
                 ExpertWait.Tell(arguments, shared, source, ExpertWait.DispatchConsumed, epoch);
         }
 
-        ExpertWait.Raise(arguments.DispatchReceived, epoch);
         TTrace.Mark(arguments, Phase, 6);
     }
 

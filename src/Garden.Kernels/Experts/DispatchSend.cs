@@ -119,7 +119,7 @@ public static unsafe class DispatchSend<TRouting, TRows, TTrace>
             ulong dispatch = GlobalMemory.Load8(peer), incoming = GlobalMemory.Load8(peer + ExpertPeerEntry.IncomingOffset), outgoing = GlobalMemory.Load8(peer + ExpertPeerEntry.OutgoingOffset);
             uint masked = GlobalMemory.Load4(peer + ExpertPeerEntry.IsMaskedOffset), staged = GlobalMemory.Load4(peer + ExpertPeerEntry.IsStagedOffset);
             int kind = PeerWords.Keep(arguments, shared, rank, masked, staged, outgoing);
-            SharedWords.SetAddress(shared, layout.Line + (2 * rank), staged != 0 ? dispatch : dispatch + ((epoch & 1) * (ulong)arguments.Ranks * arguments.SlotBytes));
+            SharedWords.SetAddress(shared, layout.Line + (2 * rank), staged != 0 ? dispatch : dispatch + ((epoch & 1) * (ulong)arguments.RanksOfNode * arguments.SlotBytes));
             // A slot has two parities, staging one.
             bool may = kind != PeerWords.Masked && ExpertWait.MaySend(arguments, Phase, rank, incoming + ExpertWait.DispatchConsumed, epoch - 2 + staged, epoch);
             shared[layout.Writable + rank] = may ? 1 : 0;

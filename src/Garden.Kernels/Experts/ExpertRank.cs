@@ -25,6 +25,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
     private readonly ExpertRankMemory _memory;
     private readonly ExpertPeerEntry[] _peers;
     private readonly bool[] _connected;
+    private readonly bool[] _late;
     private readonly uint[] _reportedMissing;
     private uint _reportedBadLine;
     private int _reportedDropped;
@@ -48,6 +49,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
         Rank = rank;
         _peers = new ExpertPeerEntry[group.Ranks];
         _connected = new bool[group.Ranks];
+        _late = new bool[group.Ranks];
         _reportedMissing = new uint[ExpertKernelArgs.Phases * group.Ranks];
         _memory = ExpertRankMemory.Allocate<TRouting>(kernels.Device, group, kernels.Traced);
         _arguments = Arguments();
@@ -222,7 +224,10 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
             Looks = Options.Looks,
             HasStaging = _memory.DispatchStaging is null ? 0 : 1,
             CounterCopies = Math.Clamp((Group.Tokens <= FewTokens ? CounterWords / 8 : CounterWords) / ranks, 1, 32),
+            FirstOfNode = Group.FirstOfNode(Rank),
+            RanksOfNode = Group.RanksOfNode(Rank),
             SlotBytes = (ulong)ExpertBuffers.SlotBytes<TRouting>(ranks, Group.Tokens),
+            RemoteSlotBytes = (ulong)ExpertBuffers.RemoteSlotBytes<TRouting>(ranks, Group.Tokens),
             LineBytes = (ulong)ExpertBuffers.LineBytes<TRouting>(ranks),
             CombineAreaBytes = (ulong)ExpertBuffers.CombineBytes<TRouting>(ranks, Group.Tokens) / ExpertBuffers.Parities,
             Peers = (ulong)_memory.Peers.Address,
@@ -235,6 +240,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
             SourceRanks = (ulong)_memory.SourceRanks.Address,
             Sources = (ulong)_memory.Sources.Address,
             Dispatch = (ulong)_memory.Window.Address,
+            NodeSlots = (ulong)_memory.Window.Address + (ulong)ExpertBuffers.SlotOffset<TRouting>(Group, 0, Rank, Group.FirstOfNode(Rank)),
             Combine = (ulong)_memory.Combine.Address,
             Received = (ulong)_memory.Received.Address,
             Inverse = (ulong)_memory.Inverse.Address,

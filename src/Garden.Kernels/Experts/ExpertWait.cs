@@ -168,7 +168,8 @@ public static unsafe class ExpertWait
         }
     }
 
-    private static void ReportMissing(ExpertKernelArgs arguments, int phase, int rank, uint epoch) =>
+    /// <summary>Tells the host that a rank did not come in a round.</summary>
+    internal static void ReportMissing(ExpertKernelArgs arguments, int phase, int rank, uint epoch) =>
         // Safe: the table has a word for every phase and rank.
         GlobalMemory.Store4(arguments.Missing + (ulong)(4 * ((phase * arguments.Ranks) + rank)), epoch);
 

@@ -13,8 +13,13 @@ internal static unsafe class ReceiveLines<TRouting>
 
     /// <summary>The slot of a source.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ulong Slot(ExpertKernelArgs arguments, uint epoch, int source) =>
-        arguments.Dispatch + ((((ulong)(epoch & 1) * (ulong)arguments.Ranks) + (ulong)source) * arguments.SlotBytes);
+    public static ulong Slot(ExpertKernelArgs arguments, uint epoch, int source)
+    {
+        int place = source - arguments.FirstOfNode;
+        return (uint)place < (uint)arguments.RanksOfNode
+            ? arguments.NodeSlots + ((((ulong)(epoch & 1) * (ulong)arguments.RanksOfNode) + (ulong)place) * arguments.SlotBytes)
+            : arguments.Dispatch + ((ulong)(place < 0 ? source : source - arguments.RanksOfNode) * arguments.RemoteSlotBytes);
+    }
 
     /// <summary>Puts rows, combine rows and counts of all sources into shared memory. All threads of a group call it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -63,7 +68,7 @@ internal static unsafe class ReceiveLines<TRouting>
         for (int distance = 1; distance < lanes; distance <<= 1)
             sum += Warp.ShuffleXor(sum, distance);
         if (exists && lane == 0)
-            KeepLine(arguments, shared, layout, epoch, source, agreed != 0, line, sum);
+            KeepLine(arguments, shared, layout, epoch, source, agreed != 0, flag, line, sum);
     }
 
     /// <summary>Reads the lane's counts; returns their sum. A count that cannot be becomes one that no line's sum allows.</summary>
@@ -98,7 +103,7 @@ internal static unsafe class ReceiveLines<TRouting>
     }
 
     /// <summary>Keeps what a line says: no rows when its rank did not come or the line cannot be.</summary>
-    private static void KeepLine(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, uint epoch, int source, bool agreed, Vector16 line, uint sum)
+    private static void KeepLine(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, uint epoch, int source, bool agreed, ulong flag, Vector16 line, uint sum)
     {
         bool valid = agreed && line.A == epoch && line.B <= (uint)arguments.MaxTokens && HasRoom(arguments, line, sum);
         shared[layout.Came + source] = valid ? 1 : 0;
@@ -106,6 +111,13 @@ internal static unsafe class ReceiveLines<TRouting>
         shared[layout.CombineRows + source] = valid ? (int)line.C : 0;
         if (!agreed || valid)
             return;
+        // A source that is ahead gave this rank no rows in the round, or its next are here already.
+        if (line.A != epoch && GlobalMemory.Load4(flag) != epoch)
+        {
+            ExpertWait.ReportMissing(arguments, Phase, source, epoch);
+            return;
+        }
+
         GlobalMemory.Store4(arguments.Report + 12, epoch);
         GlobalMemory.Store4(arguments.Report + 16, (uint)source);
     }

@@ -23,15 +23,19 @@ public sealed class ExpertBuffersTests
     [Fact]
     public void Memory_of_64_ranks_is_within_its_budget()
     {
-        // Two epochs of 64 slots with 128 rows, two of 128 × 8 results, 64 lines of counters.
-        Assert.Equal((2 * 64 * (128 + (128 * 7456))) + (2 * 128 * 8 * 14_336) + (64 * 128), DeepSeekV3Fp8.ReceiveBytes(64, 128));
-        Assert.InRange(DeepSeekV3Fp8.ReceiveBytes(64, 128) / GiB, 0, 0.2);
-        Assert.InRange(DeepSeekV3Fp8.ReceiveBytes(64, 4096) / GiB, 0, 5);
-        Assert.InRange(DeepSeekV3Bf16.ReceiveBytes(64, 4096) / GiB, 0, 8);
-        // Staging: 56 lines and 128 × 8 rows; 56 × 128 results. Nothing on one node.
+        // 56 slots for results of other nodes, which are longer than FP8 rows, two epochs of 8 with 128 rows, two of 128 × 8 results, 64 lines of counters.
+        Assert.Equal(
+            (56 * (128 + (128 * 14_336))) + (2 * 8 * (128 + (128 * 7456))) + (2 * 128 * 8 * 14_336) + (64 * 128), DeepSeekV3Fp8.ReceiveBytes(64, 8, 128));
+        // Staging: 56 lines and 128 × 8 rows. Nothing on one node.
         Assert.Equal((56 * 256) + (128 * 8 * 7456), DeepSeekV3Fp8.DispatchStagingBytes(64, 8, 128));
-        Assert.Equal(56L * 128 * 14_336, DeepSeekV3Fp8.CombineStagingBytes(64, 8, 128));
-        Assert.Equal((0, 0), (DeepSeekV3Fp8.DispatchStagingBytes(8, 8, 4096), DeepSeekV3Fp8.CombineStagingBytes(8, 8, 4096)));
+        Assert.Equal(0, DeepSeekV3Fp8.DispatchStagingBytes(8, 8, 4096));
+        // All that a rank registers.
+        Assert.InRange(DeepSeekV3Fp8.RegisteredBytes(64, 8, 128) / GiB, 0.14, 0.2);
+        Assert.InRange(DeepSeekV3Fp8.RegisteredBytes(64, 8, 4096) / GiB, 4.5, 5);
+        Assert.InRange(DeepSeekV3Bf16.RegisteredBytes(64, 8, 4096) / GiB, 5, 8);
+        // On one node slots are of two epochs: also then.
+        Assert.InRange(DeepSeekV3Fp8.RegisteredBytes(64, 64, 4096) / GiB, 4.5, 5);
+        Assert.InRange(DeepSeekV3Bf16.RegisteredBytes(64, 64, 4096) / GiB, 7.5, 8);
     }
 
     [Theory]
@@ -40,20 +44,38 @@ public sealed class ExpertBuffersTests
     [InlineData(7, 4)]
     public void Slots_and_results_of_both_parities_tile_their_regions(int ranks, int tokens)
     {
-        var group = ExpertGroup.Of<SevenTopThree>(ranks, 8, tokens, 1);
-        long slot = ExpertBuffers.SlotBytes<SevenTopThree>(ranks, tokens), next = 0;
-        Assert.Equal(0, slot % ExpertBuffers.LineAlignment);
+        var group = ExpertGroup.Of<SevenTopThree>(ranks, 3, tokens, 1);
+        long slot = ExpertBuffers.SlotBytes<SevenTopThree>(ranks, tokens), remote = ExpertBuffers.RemoteSlotBytes<SevenTopThree>(ranks, tokens);
+        Assert.Equal((0, 0), (slot % ExpertBuffers.LineAlignment, remote % ExpertBuffers.LineAlignment));
         Assert.True(slot >= ExpertBuffers.DispatchWriteBytes<SevenTopThree>(ranks, tokens));
-        for (uint epoch = 6; epoch < 8; epoch++)
+        Assert.True(remote >= ExpertBuffers.DispatchWriteBytes<SevenTopThree>(ranks, tokens));
+        Assert.True(remote >= ExpertBuffers.LineBytes<SevenTopThree>(ranks) + (tokens * SevenTopThree.CombineRowBytes));
+        long most = 0;
+        for (int rank = 0; rank < ranks; rank++)
         {
-            for (int source = 0; source < ranks; source++, next += slot)
+            int[] others = [.. Enumerable.Range(0, ranks).Where(other => other / 3 != rank / 3)], node = [.. Enumerable.Range(0, ranks).Where(other => other / 3 == rank / 3)];
+            long next = 0;
+            foreach (int source in others)
             {
-                Assert.Equal(next, ExpertBuffers.SlotOffset<SevenTopThree>(group, epoch, source));
-                Assert.Equal(next, ExpertBuffers.SlotOffset<SevenTopThree>(group, epoch + 2, source));
+                Assert.Equal((next, next), (ExpertBuffers.SlotOffset<SevenTopThree>(group, 6, rank, source), ExpertBuffers.SlotOffset<SevenTopThree>(group, 7, rank, source)));
+                Assert.Equal(next + ExpertBuffers.LineBytes<SevenTopThree>(ranks), ExpertBuffers.ResultsOffset<SevenTopThree>(group, rank, source));
+                next += remote;
             }
+
+            for (uint epoch = 6; epoch < 8; epoch++)
+            {
+                foreach (int source in node)
+                {
+                    Assert.Equal(next, ExpertBuffers.SlotOffset<SevenTopThree>(group, epoch, rank, source));
+                    Assert.Equal(next, ExpertBuffers.SlotOffset<SevenTopThree>(group, epoch + 2, rank, source));
+                    next += slot;
+                }
+            }
+
+            most = Math.Max(most, next);
         }
 
-        Assert.Equal(SevenTopThree.DispatchBytes(ranks, tokens), next);
+        Assert.Equal(SevenTopThree.DispatchBytes(ranks, 3, tokens), most);
 
         int rows = ExpertBuffers.CombineRows<SevenTopThree>(ranks, tokens);
         Assert.Equal(tokens * Math.Min(3, ranks), rows);
@@ -64,8 +86,8 @@ public sealed class ExpertBuffersTests
         Assert.Equal(SevenTopThree.CombineBytes(ranks, tokens), 2 * second);
         Assert.Equal(256, ExpertBuffers.CounterOffset(2));
         Assert.Equal(
-            SevenTopThree.ReceiveBytes(ranks, tokens),
-            SevenTopThree.DispatchBytes(ranks, tokens) + SevenTopThree.CombineBytes(ranks, tokens) + ExpertBuffers.CounterBytes(ranks));
+            SevenTopThree.ReceiveBytes(ranks, 3, tokens),
+            SevenTopThree.DispatchBytes(ranks, 3, tokens) + SevenTopThree.CombineBytes(ranks, tokens) + ExpertBuffers.CounterBytes(ranks));
     }
 
     [Theory]
