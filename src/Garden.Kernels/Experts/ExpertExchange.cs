@@ -133,6 +133,24 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
             await registration.DisposeAsync().ConfigureAwait(false);
     }
 
+    /// <summary>True when all that was told to ranks that are there is answered.</summary>
+    internal bool IsAnswered
+    {
+        get
+        {
+            lock (_arrival)
+            {
+                for (int rank = 0; rank < _links.Length; rank++)
+                {
+                    if (_links[rank] is { } link && MayPost(rank) && (link.Unanswered != 0 || link.Told != (uint)RowsStaged.Value))
+                        return false;
+                }
+
+                return true;
+            }
+        }
+    }
+
     /// <summary>What the sending kernel raises.</summary>
     internal ProgressWatcher RowsStaged => _watchers[0];
 

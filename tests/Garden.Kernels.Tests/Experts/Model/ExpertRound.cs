@@ -26,6 +26,12 @@ public sealed class ExpertRound<TRouting>
         Scales = [.. topK.Select(choices => Enumerable.Range(0, choices.Length / K * TRouting.ScaleCount).Select(_ => random.NextSingle()).ToArray())];
     }
 
+    private ExpertRound(ExpertRound<TRouting> other, int[][] topK)
+    {
+        (_group, _masked, _quantized) = (other._group, other._masked, other._quantized);
+        (TopK, Weights, Inputs, Scales) = (topK, other.Weights, other.Inputs, other.Scales);
+    }
+
     /// <summary>[rank][token × TopK] chosen experts.</summary>
     public int[][] TopK { get; }
 
@@ -36,6 +42,9 @@ public sealed class ExpertRound<TRouting>
 
     /// <summary>[rank][token × ScaleCount] scales of activations of the wire's type.</summary>
     public float[][] Scales { get; }
+
+    /// <summary>The same round when some ranks send nothing.</summary>
+    public ExpertRound<TRouting> Without(params int[] ranks) => new(this, [.. TopK.Select((choices, rank) => ranks.Contains(rank) ? [] : choices)]);
 
     private static int K => TRouting.TopK;
 
