@@ -11,7 +11,7 @@ namespace Garden.Experts;
 /// each, in which the results for them are put together too: a source sends rows when the answer to the last has come, so the slot is at any
 /// time either its or the receiver's. Sources of the same node have two, [epoch parity][source], behind those. The combine region is [epoch
 /// parity] of rows by destination rank, packed: a sender knows how many rows each rank owes it, so it needs no more than min(TopK, ranks) for
-/// each token. What a network reads dispatched rows from (peers of the same node are written directly): staging for one epoch.
+/// each token (TopK with ExactCombine). What a network reads dispatched rows from (peers of the same node are written directly): staging for one epoch.
 /// </remarks>
 public static class ExpertBuffers
 {
@@ -34,7 +34,7 @@ public static class ExpertBuffers
     /// <summary>Bytes of the slot of a source of another node, which holds its rows, then the results for it.</summary>
     public static long RemoteSlotBytes<TRouting>(int ranks, int tokens)
         where TRouting : unmanaged, IExpertRouting<TRouting> =>
-        Align(LineBytes<TRouting>(ranks) + ((long)tokens * int.Max(TRouting.RowBytes, TRouting.CombineRowBytes)));
+        Align(LineBytes<TRouting>(ranks) + long.Max((long)tokens * TRouting.RowBytes, ResultRows<TRouting>(ranks, tokens) * TRouting.CombineRowBytes));
 
     /// <summary>Bytes of the dispatch region: for a rank of a whole node or of the last one, whichever needs more.</summary>
     public static long DispatchBytes<TRouting>(int ranks, int ranksPerNode, int tokens)
@@ -49,7 +49,12 @@ public static class ExpertBuffers
     /// <summary>Rows that come back in one round, at most.</summary>
     public static int CombineRows<TRouting>(int ranks, int tokens)
         where TRouting : unmanaged, IExpertRouting<TRouting> =>
-        tokens * int.Min(TRouting.TopK, ranks);
+        tokens * (TRouting.ExactCombine ? TRouting.TopK : int.Min(TRouting.TopK, ranks));
+
+    /// <summary>Rows that one rank returns to another in one round, at most.</summary>
+    public static long ResultRows<TRouting>(int ranks, int tokens)
+        where TRouting : unmanaged, IExpertRouting<TRouting> =>
+        (long)tokens * (TRouting.ExactCombine ? int.Min(TRouting.TopK, ExpertPlacement.ExpertsPerRank<TRouting>(ranks)) : 1);
 
     /// <summary>Bytes of the combine region, both parities.</summary>
     public static long CombineBytes<TRouting>(int ranks, int tokens)

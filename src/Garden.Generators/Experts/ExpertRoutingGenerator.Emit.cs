@@ -31,6 +31,7 @@ public sealed partial class ExpertRoutingGenerator
         Int("RanksPerNode", routing.RanksPerNode, "Ranks of one node; 0 when given at run time.");
         Int("ExpertPadding", routing.ExpertPadding, "Multiple to which the rows of each expert are filled up.");
         Constant(code, contract, "bool", "PadExperts", routing.PadExperts ? "true" : "false", "True when ranks need not divide the experts.");
+        Constant(code, contract, "bool", "ExactCombine", routing.ExactCombine ? "true" : "false", "True when each expert's result comes back as a row of its own.");
         Int("ScalesOffset", routing.ScalesOffset, "Byte offset of a row's scales.");
         Int("SelectionsOffset", routing.SelectionsOffset, "Byte offset of a row's experts.");
         Int("WeightsOffset", routing.WeightsOffset, "Byte offset of a row's weights.");

@@ -10,7 +10,7 @@ namespace Garden.Kernels.Experts;
 /// </summary>
 /// <remarks>
 /// Shared memory, 32-bit words: those of <see cref="PeerWords"/>, [rank] 1 when its results came, [token of a batch][TopK] rows or −1,
-/// [token of a batch][TopK] those whose rank came, together, [token of a batch] how many.
+/// [token of a batch][TopK] those whose rank came, together, [token of a batch] how many; with ExactCombine [token of a batch][TopK] their weights.
 /// </remarks>
 /// <typeparam name="TRouting">The routing.</typeparam>
 /// <typeparam name="TTrace">What is stamped on the way.</typeparam>
@@ -21,7 +21,7 @@ public static unsafe class CombineReceive<TRouting, TTrace>
     private const int Phase = (int)ExpertPhase.CombineReceive;
 
     /// <summary>Bytes of shared memory.</summary>
-    public static int SharedBytes(int ranks, int groupThreads) => sizeof(int) * (PeerWords.End(ranks) + ranks + (RowList.Batch(groupThreads) * (1 + (2 * TRouting.TopK))));
+    public static int SharedBytes(int ranks, int groupThreads) => sizeof(int) * (PeerWords.End(ranks) + ranks + (RowList.Batch(groupThreads) * (1 + ((TRouting.ExactCombine ? 3 : 2) * TRouting.TopK))));
 
     /// <summary>The kernel. Its grid may have any number of groups.</summary>
     public static void Run(ExpertKernelArgs arguments)
@@ -41,7 +41,7 @@ public static unsafe class CombineReceive<TRouting, TTrace>
         if (tokens > arguments.MaxTokens)
             tokens = arguments.MaxTokens;
         int batch = RowList.Batch(Group.DimX), came = PeerWords.End(arguments.Ranks), found = came + arguments.Ranks;
-        int terms = found + (batch * TRouting.TopK), counts = terms + (batch * TRouting.TopK);
+        int terms = found + (batch * TRouting.TopK), counts = terms + (batch * TRouting.TopK), weights = counts + batch;
         int each = (tokens + Grid.DimX - 1) / Grid.DimX;
         int first = Grid.IdxX * each, end = first + each;
         if (end > tokens)
@@ -86,13 +86,18 @@ public static unsafe class CombineReceive<TRouting, TTrace>
                 int place = RowList.CountValid(shared, found + own, found + i);
                 if (row >= 0)
                     shared[terms + own + place] = row;
+                if (TRouting.ExactCombine && row >= 0)
+                    shared[weights + own + place] = (int)GlobalMemory.Load4(arguments.Weights + (ulong)(4L * ((begin * TRouting.TopK) + i)));
                 if (i == own + TRouting.TopK - 1)
                     shared[counts + token] = place + (row >= 0 ? 1 : 0);
             }
 
             Group.Barrier();
             TTrace.Mark(arguments, Phase, 2);
-            Sum(arguments, shared, region, begin, count, terms, counts);
+            if (TRouting.ExactCombine)
+                ExactRows<TRouting>.Sum(arguments, shared, region, begin, count, terms, counts, weights);
+            else
+                Sum(arguments, shared, region, begin, count, terms, counts);
             Group.Barrier();
         }
 

@@ -72,7 +72,10 @@ public static unsafe class CombineSend<TRouting, TTrace>
                 for (int i = Group.IdxX; i < count * TRouting.TopK; i += Group.DimX)
                     Pack(shared, i, found, foundWeights, terms, weights, counts);
                 Group.Barrier();
-                Sum(arguments, shared, count, rowTargets, terms, weights, counts);
+                if (TRouting.ExactCombine)
+                    ExactRows<TRouting>.Send(arguments, shared, count, rowTargets, terms, weights, counts);
+                else
+                    Sum(arguments, shared, count, rowTargets, terms, weights, counts);
             }
 
             Group.Barrier();
@@ -90,7 +93,8 @@ public static unsafe class CombineSend<TRouting, TTrace>
             {
                 ulong post = arguments.Posts + ((ulong)source * ExpertPost.SizeInBytes);
                 GlobalMemory.Store4(post + 8, GlobalMemory.Load4(arguments.Received + (ulong)(4 * (ranks + source))));
-                GlobalMemory.Store4(post + 12, sent ? (uint)shared[rowsOf + source] : uint.MaxValue);
+                uint rowsSent = TRouting.ExactCombine ? GlobalMemory.Load4(arguments.Received + (ulong)(4 * ((2 * ranks) + source))) : (uint)shared[rowsOf + source];
+                GlobalMemory.Store4(post + 12, sent ? rowsSent : uint.MaxValue);
             }
             else if (sent)
             {
@@ -131,7 +135,7 @@ public static unsafe class CombineSend<TRouting, TTrace>
         {
             SharedWords.SetAddress(
                 shared, rowTargets + (2 * at),
-                shared[sendable + source] == 0 ? 0 : SharedWords.Address(shared, targets + (2 * source)) + ((ulong)slot * (ulong)TRouting.CombineRowBytes));
+                shared[sendable + source] == 0 ? 0 : SharedWords.Address(shared, targets + (2 * source)) + (TRouting.ExactCombine ? 0 : (ulong)slot * (ulong)TRouting.CombineRowBytes));
         }
 
         if (arguments.Output == (int)ExpertOutput.RankRows)

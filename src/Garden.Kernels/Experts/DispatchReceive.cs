@@ -40,6 +40,8 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
         SharedWords.Sum(shared, layout.Rows, layout.FirstRows, arguments.Ranks, 1, 1);
         if (arguments.Output != (int)ExpertOutput.RankRows)
             SumExperts(arguments, shared, layout);
+        if (TRouting.ExactCombine)
+            ExactRows<TRouting>.SumSources(arguments, shared, layout);
         Group.Barrier();
         TTrace.Mark(arguments, Phase, 2);
         if (Grid.IdxX == 0)
@@ -209,7 +211,10 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
         shared[layout.Outputs + i] = output;
         ulong inverse = (ulong)(4L * (shared[layout.RowPlace + row] + k));
         GlobalMemory.Store4(arguments.Inverse + inverse, (uint)output);
-        GlobalMemory.Store4(arguments.InverseWeights + inverse, weight);
+        if (!TRouting.ExactCombine)
+            GlobalMemory.Store4(arguments.InverseWeights + inverse, weight);
+        else if (output >= 0)
+            GlobalMemory.Store4(arguments.InverseWeights + inverse, (uint)(shared[layout.SourceFirsts + (source * arguments.LocalExperts) + expert] + ordinal));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -108,10 +108,10 @@ public struct ExpertKernelArgs
     /// <summary>[token][TopK] weights.</summary>
     public ulong Weights;
 
-    /// <summary>[token][TopK] the ranks a token went to, in ascending order; −1 behind the last.</summary>
+    /// <summary>[token][TopK] the ranks a token went to, in ascending order; −1 behind the last. With ExactCombine that of each choice, or −1.</summary>
     public ulong SourceRanks;
 
-    /// <summary>[token][TopK] rows of the combine region, in ascending order of ranks.</summary>
+    /// <summary>[token][TopK] rows of the combine region, in ascending order of ranks. With ExactCombine that of each choice.</summary>
     public ulong Sources;
 
     /// <summary>This rank's dispatch region: slots of the sources of other nodes.</summary>
@@ -123,13 +123,13 @@ public struct ExpertKernelArgs
     /// <summary>This rank's combine region.</summary>
     public ulong Combine;
 
-    /// <summary>[source] rows received, then [source] their first row in the source's combine region.</summary>
+    /// <summary>[source] rows received, then [source] their first row in the source's combine region, then with ExactCombine [source] choices received.</summary>
     public ulong Received;
 
     /// <summary>[source][slot][TopK] the output row of each choice, or −1.</summary>
     public ulong Inverse;
 
-    /// <summary>[source][slot][TopK] the weight of each choice.</summary>
+    /// <summary>[source][slot][TopK] the weight of each choice; with ExactCombine the row of its result, counted from the source's first.</summary>
     public ulong InverseWeights;
 
     /// <summary>[output row][HiddenSize] received rows.</summary>

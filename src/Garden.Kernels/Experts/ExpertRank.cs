@@ -34,7 +34,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
     private bool _disposed;
 
     /// <summary>Allocates the memory of one rank; other ranks are unknown until they are connected.</summary>
-    /// <exception cref="PlanException">The rank is outside the group.</exception>
+    /// <exception cref="PlanException">The rank is outside the group, or the routing has ExactCombine and the output one result for all experts.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of range.</exception>
     /// <exception cref="CudaException">The device has not enough memory.</exception>
     public ExpertRank(ExpertKernels<TRouting> kernels, in ExpertGroup group, int rank, ExpertRankOptions? options = null)
@@ -44,6 +44,8 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
             throw new PlanException($"Rank {rank} is outside [0, {group.Ranks}).");
         Options = options ?? new ExpertRankOptions();
         Options.Validate(kernels.Device);
+        if (TRouting.ExactCombine && Options.Output == ExpertOutput.RankRows)
+            throw new PlanException($"{typeof(TRouting).Name} has ExactCombine: each expert's result comes back, and {ExpertOutput.RankRows} has one for all of a rank. Use {ExpertOutput.ExpertContiguous} or {ExpertOutput.ExpertSlabs}.");
         _kernels = kernels;
         Group = group;
         Rank = rank;
@@ -106,7 +108,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
         Set(stream, nameof(ExpertRoundState.Tokens), (uint)tokens);
     }
 
-    /// <summary>Sends each token to the ranks of its experts.</summary>
+    /// <summary>Sends each token to the ranks of its experts. With ExactCombine the weights are read again by <see cref="CombineReceive"/>.</summary>
     /// <exception cref="PlanException">A buffer is too short, not aligned to 16 bytes or of another device.</exception>
     /// <exception cref="InvalidOperationException">A rank is neither connected nor masked.</exception>
     public void DispatchSend(DeviceStream stream, in ExpertTokens tokens)

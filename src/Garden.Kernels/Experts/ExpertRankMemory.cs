@@ -17,7 +17,7 @@ internal sealed class ExpertRankMemory : IDisposable
         Verdicts = device.Allocate(sizeof(uint) * ExpertBuffers.Parities * ExpertKernelArgs.Phases * (long)ranks);
         SourceRanks = device.Allocate(choices * sizeof(int));
         Sources = device.Allocate(choices * sizeof(int));
-        Received = device.Allocate(2L * ranks * sizeof(int));
+        Received = device.Allocate(3L * ranks * sizeof(int));
         Inverse = device.Allocate(ranks * choices * sizeof(int));
         InverseWeights = device.Allocate(ranks * choices * sizeof(float));
         DispatchStaging = dispatchStaging == 0 ? null : device.Allocate(dispatchStaging);

@@ -5,7 +5,7 @@ namespace Garden.Kernels.Experts;
 /// <summary>Where the words of <see cref="DispatchReceive{TRouting, TTrace}"/> lie in shared memory.</summary>
 internal readonly struct ReceiveLayout
 {
-    private ReceiveLayout(int ranks, int expertsPerRank, int batch, int topK)
+    private ReceiveLayout(int ranks, int expertsPerRank, int batch, int topK, bool exact)
     {
         Rows = PeerWords.End(ranks);
         FirstRows = Rows + ranks;
@@ -21,7 +21,8 @@ internal readonly struct ReceiveLayout
         Outputs = RowPlace + batch;
         Packed = Outputs + (batch * topK);
         Copies = Packed + (batch * topK);
-        End = Copies + batch;
+        SourceFirsts = Copies + batch;
+        End = SourceFirsts + (exact ? ranks * expertsPerRank : 0);
     }
 
     /// <summary>[source] rows.</summary>
@@ -66,9 +67,12 @@ internal readonly struct ReceiveLayout
     /// <summary>[row of the batch] how many they are.</summary>
     public int Copies { get; }
 
+    /// <summary>[source][expert] rows of the source's choices of experts ahead; only when each expert's result goes back.</summary>
+    public int SourceFirsts { get; }
+
     /// <summary>Words altogether.</summary>
     public int End { get; }
 
     public static ReceiveLayout Of<TRouting>(int ranks, int expertsPerRank, int groupThreads)
-        where TRouting : unmanaged, IExpertRouting<TRouting> => new(ranks, expertsPerRank, RowList.Batch(groupThreads), TRouting.TopK);
+        where TRouting : unmanaged, IExpertRouting<TRouting> => new(ranks, expertsPerRank, RowList.Batch(groupThreads), TRouting.TopK, TRouting.ExactCombine);
 }

@@ -96,10 +96,11 @@ internal static unsafe class ReceiveLines<TRouting>
     private static bool HasRoom(ExpertKernelArgs arguments, Vector16 line, uint sum)
     {
         int places = TRouting.TopK < arguments.LocalExperts ? TRouting.TopK : arguments.LocalExperts;
-        int most = TRouting.TopK < arguments.Ranks ? TRouting.TopK : arguments.Ranks;
+        int most = TRouting.ExactCombine || TRouting.TopK < arguments.Ranks ? TRouting.TopK : arguments.Ranks;
+        uint results = TRouting.ExactCombine ? line.D : line.B;
         bool byRank = arguments.Output == (int)ExpertOutput.RankRows;
         return (byRank || (line.D == sum && (ulong)sum <= (ulong)line.B * (ulong)places))
-            && (line.C & ~(uint)ExpertRankHeader.CombineAreaBit) + (ulong)line.B <= (ulong)arguments.MaxTokens * (ulong)most;
+            && (line.C & ~(uint)ExpertRankHeader.CombineAreaBit) + (ulong)results <= (ulong)arguments.MaxTokens * (ulong)most;
     }
 
     /// <summary>Keeps what a line says: no rows when its rank did not come or the line cannot be.</summary>

@@ -38,6 +38,32 @@ public sealed class ExpertBuffersTests
         Assert.InRange(DeepSeekV3Bf16.RegisteredBytes(64, 64, 4096) / GiB, 7.5, 8);
     }
 
+    [Fact]
+    public void A_row_for_each_experts_result_takes_a_row_for_each_choice()
+    {
+        Assert.Equal(2L * 128 * 8 * 14_336, DeepSeekV3Exact.CombineBytes(2, 128));
+        Assert.Equal(2L * 128 * 2 * 14_336, DeepSeekV3Fp8.CombineBytes(2, 128));
+        // Four experts on each of 64 ranks, so four results for a token at most; eight of 32 on each of 8.
+        Assert.Equal((128 * 4, 128 * 8), (ExpertBuffers.ResultRows<DeepSeekV3Exact>(64, 128), ExpertBuffers.ResultRows<DeepSeekV3Exact>(8, 128)));
+        Assert.Equal(128 + (128L * 4 * 14_336), ExpertBuffers.RemoteSlotBytes<DeepSeekV3Exact>(64, 128));
+        // What one write carries, 67 043 328 bytes, is now 1169 tokens with four results.
+        Assert.Equal(1169, ExpertGroup.Of<DeepSeekV3Exact>(64, 8, 1169, 1).Tokens);
+        Assert.Contains("at most 1169 tokens", Assert.Throws<PlanException>(() => ExpertGroup.Of<DeepSeekV3Exact>(64, 8, 1170, 1)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Results_of_choices_lie_by_expert_then_token()
+    {
+        var group = ExpertGroup.Of<EightTopTwoExact>(4, 2, 4, 1);
+        int[] topK = [0, 1, 7, 3, -1, 5, 3, 0], rows = new int[4], selections = new int[8], slots = new int[8], ordinals = new int[8], firstRows = new int[8], sources = new int[8];
+        ExpertDispatch.Count<EightTopTwoExact>(group, topK, rows, selections, slots, ordinals);
+        Assert.Equal(7, ExpertDispatch.CombineRows(selections, firstRows));
+        ExpertCombine.ExactSources<EightTopTwoExact>(group, topK, ordinals, firstRows, sources);
+        Assert.Equal([0, 2, 6, 3, -1, 5, 4, 1], sources);
+        Assert.Throws<PlanException>(() => ExpertCombine.Sources<EightTopTwoExact>(group, topK, slots, rows, sources));
+        Assert.Throws<PlanException>(() => ExpertCombine.ExactSources<EightTopTwo>(group, topK, ordinals, firstRows, sources));
+    }
+
     [Theory]
     [InlineData(1, 1)]
     [InlineData(3, 5)]
@@ -155,16 +181,16 @@ public sealed class ExpertBuffersTests
     [Fact]
     public void The_hash_tells_routings_apart()
     {
-        // FNV-1a over Experts, TopK, HiddenSize, Element, ScaleBlock, CombineElement, PadExperts.
+        // FNV-1a over Experts, TopK, HiddenSize, Element, ScaleBlock, CombineElement, PadExperts, ExactCombine.
         ulong hash = 14695981039346656037;
-        foreach (int value in (int[])[256, 8, 7168, (int)ExpertElement.Float8E4M3, 128, (int)ExpertElement.BFloat16, 0])
+        foreach (int value in (int[])[256, 8, 7168, (int)ExpertElement.Float8E4M3, 128, (int)ExpertElement.BFloat16, 0, 0])
         {
             foreach (byte part in BitConverter.GetBytes(value))
                 hash = (hash ^ part) * 1099511628211;
         }
 
         Assert.Equal(DeepSeekV3Fp8.RoutingHash, hash);
-        ulong[] hashes = [DeepSeekV3Fp8.RoutingHash, DeepSeekV3Bf16.RoutingHash, EightTopTwo.RoutingHash, SevenTopThree.RoutingHash];
+        ulong[] hashes = [DeepSeekV3Fp8.RoutingHash, DeepSeekV3Exact.RoutingHash, DeepSeekV3Bf16.RoutingHash, EightTopTwo.RoutingHash, SevenTopThree.RoutingHash];
         Assert.Equal(hashes.Length, hashes.Distinct().Count());
     }
 

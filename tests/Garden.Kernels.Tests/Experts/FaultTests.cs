@@ -214,6 +214,9 @@ public abstract class FaultTests
         Assert.Contains("The buffer of the results has 16 bytes", Assert.Throws<PlanException>(() => rank.CombineSend(Device.DefaultStream, small)).Message, StringComparison.Ordinal);
         Assert.Contains("9 tokens are outside [0, 8]", Assert.Throws<PlanException>(() => rank.SetTokens(Device.DefaultStream, 9)).Message, StringComparison.Ordinal);
         Assert.Contains("Rank 4 is outside", Assert.Throws<PlanException>(() => rank.Connect(4, rank.Addresses)).Message, StringComparison.Ordinal);
+        using var exact = new ExpertKernels<Fp8Exact>(Device);
+        Assert.Contains("Fp8Exact has ExactCombine", Assert.Throws<PlanException>(
+            () => new ExpertRank<Fp8Exact>(exact, ExpertGroup.Of<Fp8Exact>(1, 1, 8, 1), 0, new ExpertRankOptions { Output = ExpertOutput.RankRows })).Message, StringComparison.Ordinal);
         Assert.Contains("cannot mask itself", Assert.Throws<PlanException>(() => rank.Mask(0, true)).Message, StringComparison.Ordinal);
     }
 

@@ -48,6 +48,20 @@ public abstract partial class NetworkTests
         }
     }
 
+    /// <summary>Each expert's result crosses by itself, more of them than rows came.</summary>
+    [Fact]
+    public async Task ExactResultsOfSeveralNodes()
+    {
+        using var kernels = new ExpertKernels<Bf16Exact>(_device);
+        await using var job = await NetworkJob<Bf16Exact>.StartAsync(Fabric, kernels, ExpertGroup.Of<Bf16Exact>(5, 2, 8, 1));
+        var random = new Random(12);
+        foreach (RoutingStyle style in Enum.GetValues<RoutingStyle>())
+        {
+            int[][] topK = [.. Enumerable.Range(0, 5).Select(_ => RoutingChoices.Of<Bf16Exact>(random, random.Next(9), style))];
+            job.Harness.RunAndCheck(new ExpertRound<Bf16Exact>(job.Group, topK, random), scaled: false, accumulate: style == RoutingStyle.Skewed);
+        }
+    }
+
     /// <summary>Ranks made anew on the engines of others: their rounds begin at 1, whatever the engines counted before.</summary>
     [Fact]
     public async Task AnotherGroupOnTheSameEngines()

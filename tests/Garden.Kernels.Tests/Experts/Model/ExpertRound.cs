@@ -145,7 +145,9 @@ public sealed class ExpertRound<TRouting>
             var sums = new float[TRouting.HiddenSize];
             for (int i = 0; i < sums.Length && before is not null; i++)
                 sums[i] = Read(before.AsSpan(token * row), i);
-            foreach (int from in Enumerable.Range(0, _group.Ranks).Where(from => !_masked.Contains(from) && !absent.Contains(from)))
+            if (TRouting.ExactCombine)
+                AddChoices(sums, rank, token, absent);
+            foreach (int from in Enumerable.Range(0, _group.Ranks).Where(from => !TRouting.ExactCombine && !_masked.Contains(from) && !absent.Contains(from)))
             {
                 var choices = Choices(rank, token).Where(choice => RankOf(choice.Expert) == from).ToList();
                 if (choices.Count == 0)
@@ -174,6 +176,17 @@ public sealed class ExpertRound<TRouting>
     public int Dropped(int rank) => TopK[rank].Count(expert => expert >= 0 && _masked.Contains(RankOf(expert)));
 
     public float Weight(int source, int token, int place) => Weights[source][(token * K) + place];
+
+    /// <summary>Every expert's result by itself, in the order of the choices.</summary>
+    private void AddChoices(float[] sums, int rank, int token, int[] absent)
+    {
+        foreach ((int expert, int place) in Choices(rank, token).Where(choice => !absent.Contains(RankOf(choice.Expert))))
+        {
+            byte[] result = Result((rank, token, place), RankOf(expert));
+            for (int i = 0; i < sums.Length; i++)
+                sums[i] = MathF.FusedMultiplyAdd(Weight(rank, token, place), Read(result, i), sums[i]);
+        }
+    }
 
     private byte[] Weighted(int rank, int token, int from, List<(int Expert, int Place)> choices)
     {
