@@ -16,7 +16,7 @@ internal static class ExpertValidation
             ThrowExperts(TRouting.Experts, ranks);
         RequireSelections(ExpertPlacement.ExpertsPerRank<TRouting>(ranks), tokens);
         RequireOneWrite("dispatch", ExpertBuffers.LineBytes<TRouting>(ranks), tokens, TRouting.RowBytes);
-        RequireOneWrite("combine", 0, tokens, TRouting.CombineRowBytes);
+        RequireOneWrite("combine", 0, tokens, ExpertBuffers.ResultRows<TRouting>(ranks, 1) * TRouting.CombineRowBytes);
 
         // A slot is below 64 MiB from here on, so no product overflows 64 bits; rows are counted in 32.
         RequireRows("rows of an inverse index", (long)ranks * tokens * TRouting.TopK);
@@ -30,7 +30,7 @@ internal static class ExpertValidation
             ThrowNotPositive(what, value);
     }
 
-    private static void RequireOneWrite(string direction, long line, int tokens, int rowBytes)
+    private static void RequireOneWrite(string direction, long line, int tokens, long rowBytes)
     {
         long bytes = line + ((long)tokens * rowBytes);
         if (bytes > TransferUnits.MaxBytesPerWrite)

@@ -10,7 +10,7 @@ namespace Garden.Kernels.Experts;
 /// </summary>
 /// <remarks>
 /// Shared memory, 32-bit words: those of <see cref="PeerWords"/>, [rank] 1 when its results came, [token of a batch][TopK] rows or −1,
-/// [token of a batch][TopK] those whose rank came, together, [token of a batch] how many.
+/// [token of a batch][TopK] those whose rank came, together, [token of a batch] how many; with ExactCombine [token of a batch][TopK] their weights.
 /// What the round's first kernel left is read before the kernel in front has ended: that one began behind it.
 /// </remarks>
 /// <typeparam name="TRouting">The routing.</typeparam>
@@ -22,7 +22,7 @@ public static unsafe class CombineReceive<TRouting, TTrace>
     private const int Phase = (int)ExpertPhase.CombineReceive;
 
     /// <summary>Bytes of shared memory.</summary>
-    public static int SharedBytes(int ranks, int groupThreads) => sizeof(int) * (PeerWords.End(ranks) + ranks + (RowList.Batch(groupThreads) * (1 + (2 * TRouting.TopK))));
+    public static int SharedBytes(int ranks, int groupThreads) => sizeof(int) * (PeerWords.End(ranks) + ranks + (RowList.Batch(groupThreads) * (1 + ((TRouting.ExactCombine ? 3 : 2) * TRouting.TopK))));
 
     /// <summary>The kernel. Its grid may have any number of groups.</summary>
     public static void Run(ExpertKernelArgs arguments) => Receive(arguments, ILGPU.SharedMemory.GetDynamic<int>());
@@ -31,7 +31,7 @@ public static unsafe class CombineReceive<TRouting, TTrace>
     {
         TTrace.Mark(arguments, Phase, 0);
         int batch = RowList.Batch(Group.DimX), came = PeerWords.End(arguments.Ranks), found = came + arguments.Ranks;
-        int terms = found + (batch * TRouting.TopK), counts = terms + (batch * TRouting.TopK);
+        int terms = found + (batch * TRouting.TopK), counts = terms + (batch * TRouting.TopK), weights = counts + batch;
         PeerWords.Read(arguments, shared, true);
         // Tokens are dealt out as a full round has them, a group's one grid behind the other, so that the first are known without the round's number.
         int ownRank = -1, ownRow = -1, ownToken = Grid.IdxX + (Group.IdxX / TRouting.TopK * Grid.DimX);
@@ -47,9 +47,9 @@ public static unsafe class CombineReceive<TRouting, TTrace>
         ExpertWait.LetNextBegin();
         TTrace.Mark(arguments, Phase, 1);
         uint epoch = (uint)shared[PeerWords.Epoch];
-        // Without a network nobody waits for the end: the group that begins last makes the next round the one under way, when all groups know this one's number.
+        // Nobody waits for the end: the group that begins last makes the next round the one under way, when all groups know this one's number and area.
         uint begun = 0;
-        if (Group.IdxX == 0 && arguments.CombineReceived == 0)
+        if (Group.IdxX == 0)
             begun = (uint)Atomic.Add(ref *(int*)(arguments.State + ExpertRoundState.CombineReceiveGroupsOffset), 1);
         if (Grid.IdxX == 0)
         {
@@ -87,36 +87,45 @@ public static unsafe class CombineReceive<TRouting, TTrace>
                 int place = RowList.CountValid(shared, found + own, found + i);
                 if (row >= 0)
                     shared[terms + own + place] = row;
+                if (TRouting.ExactCombine && row >= 0)
+                    shared[weights + own + place] = (int)GlobalMemory.Load4(arguments.Weights + (ulong)(4L * (((begin + (token * Grid.DimX)) * TRouting.TopK) + (i - own))));
                 if (i == own + TRouting.TopK - 1)
                     shared[counts + token] = place + (row >= 0 ? 1 : 0);
             }
 
             Group.Barrier();
             TTrace.Mark(arguments, Phase, 2);
-            Sum(arguments, shared, region, begin, count, terms, counts);
+            if (TRouting.ExactCombine)
+                ExactRows<TRouting>.Sum(arguments, shared, region, begin, count, terms, counts, weights);
+            else
+                Sum(arguments, shared, region, begin, count, terms, counts);
             Group.Barrier();
         }
 
         TTrace.Mark(arguments, Phase, 3);
-        if (arguments.CombineReceived == 0)
-        {
-            if (Group.IdxX == 0 && begun == (uint)Grid.DimX - 1)
-                EndRound(arguments, (uint)shared[PeerWords.Epoch]);
-            return;
-        }
-
-        if (ExpertWait.IsLastGroup(arguments.State + ExpertRoundState.CombineReceiveGroupsOffset, shared, false) == ExpertWait.NotLast)
-            return;
-        TTrace.Mark(arguments, Phase, 4);
-        ExpertWait.Raise(arguments.CombineReceived, (uint)shared[PeerWords.Epoch]);
-        if (Group.IdxX == 0)
-            EndRound(arguments, (uint)shared[PeerWords.Epoch]);
+        if (Group.IdxX == 0 && begun == (uint)Grid.DimX - 1)
+            EndRound(arguments, shared, came);
     }
 
-    private static void EndRound(ExpertKernelArgs arguments, uint epoch)
+    private static void EndRound(ExpertKernelArgs arguments, ArrayView<int> shared, int came)
     {
+        uint epoch = (uint)shared[PeerWords.Epoch];
+        bool missing = false;
+        for (int rank = 0; rank < arguments.Ranks; rank++)
+            missing |= shared[came + rank] == 0 && PeerWords.Kind(shared, rank) != PeerWords.Masked;
+        if (missing)
+            LeaveArea(arguments, epoch);
         GlobalMemory.Store4(arguments.State + ExpertRoundState.CombineReceiveGroupsOffset, 0);
         GlobalMemory.Store4(arguments.State, epoch + 1);
+    }
+
+    /// <summary>Results of this round may come at any time from now on: the rounds behind it use the other area.</summary>
+    private static void LeaveArea(ExpertKernelArgs arguments, uint epoch)
+    {
+        if (GlobalMemory.Load4(arguments.State + ExpertRoundState.CombineAreaOffset) != 0 && GlobalMemory.Load4(arguments.State + ExpertRoundState.AreaLeftAfterOffset) != epoch)
+            return;
+        GlobalMemory.Store4(arguments.State + ExpertRoundState.AreaLeftAfterOffset, epoch);
+        GlobalMemory.Store4(arguments.State + ExpertRoundState.CombineAreaOffset, 2 - (epoch & 1));
     }
 
     /// <summary>Waits for results, a thread a rank. The kernel in front is waited for here.</summary>
@@ -194,7 +203,7 @@ public static unsafe class CombineReceive<TRouting, TTrace>
 
     /// <summary>Where a place of a batch's token is in the output.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ulong Output(ExpertKernelArgs arguments, int begin, int token, int vectors, int i) =>
+    internal static ulong Output(ExpertKernelArgs arguments, int begin, int token, int vectors, int i) =>
         arguments.Combined + ((((ulong)(uint)(begin + (token * Grid.DimX)) * (ulong)vectors) + (ulong)(uint)(i - (token * vectors))) * 16);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

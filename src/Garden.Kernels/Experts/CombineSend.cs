@@ -115,7 +115,10 @@ public static unsafe class CombineSend<TRouting, TSize, TTrace>
                 for (int i = Group.IdxX; i < count * TRouting.TopK; i += Group.DimX)
                     Pack(shared, i, found, foundWeights, terms, weights, counts);
                 Group.Barrier();
-                Sum(arguments, shared, count, part, parts, rowTargets, terms, weights, counts);
+                if (TRouting.ExactCombine)
+                    ExactRows<TRouting>.Send(arguments, shared, count, rowTargets, terms, weights, counts);
+                else
+                    Sum(arguments, shared, count, part, parts, rowTargets, terms, weights, counts);
             }
 
             Group.Barrier();
@@ -135,7 +138,8 @@ public static unsafe class CombineSend<TRouting, TSize, TTrace>
             {
                 ulong post = arguments.Posts + ((ulong)source * ExpertPost.SizeInBytes);
                 GlobalMemory.Store4(post + 8, GlobalMemory.Load4(arguments.Received + (ulong)(4 * (ranks + source))));
-                GlobalMemory.Store4(post + 12, sent ? (uint)shared[rowsOf + source] : uint.MaxValue);
+                uint rowsSent = TRouting.ExactCombine ? GlobalMemory.Load4(arguments.Received + (ulong)(4 * ((2 * ranks) + source))) : (uint)shared[rowsOf + source];
+                GlobalMemory.Store4(post + 12, sent ? rowsSent : uint.MaxValue);
             }
             else if (kind == PeerWords.Mapped)
             {
@@ -157,7 +161,7 @@ public static unsafe class CombineSend<TRouting, TSize, TTrace>
     {
         int kind = PeerWords.Kind(shared, source);
         uint rows = GlobalMemory.Load4(arguments.Received + (ulong)(4 * source)), row = GlobalMemory.Load4(arguments.Received + (ulong)(4 * (arguments.Ranks + source)));
-        // Results have two areas, staging one.
+        // Results have two areas; those for another node are put where its rows were, which are here.
         uint target = epoch - 2 + (kind == PeerWords.Staged ? 1u : 0);
         ulong flag = PeerWords.Incoming(arguments, shared, source) + ExpertWait.CombineConsumed;
         // Looked at while what is owed is on its way.
@@ -210,7 +214,7 @@ public static unsafe class CombineSend<TRouting, TSize, TTrace>
     {
         bool goes = (shared[sendable + source] & May) != 0 && slot < shared[rowsOf + source];
         SharedWords.SetAddress(
-            shared, rowTargets + (2 * at), goes ? SharedWords.Address(shared, targets + (2 * source)) + ((ulong)slot * (ulong)TRouting.CombineRowBytes) : 0);
+            shared, rowTargets + (2 * at), goes ? SharedWords.Address(shared, targets + (2 * source)) + (TRouting.ExactCombine ? 0 : (ulong)slot * (ulong)TRouting.CombineRowBytes) : 0);
     }
 
     /// <summary>Puts the terms that are there together, in ascending places.</summary>

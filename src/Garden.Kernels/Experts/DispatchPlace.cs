@@ -106,7 +106,9 @@ internal static unsafe class DispatchPlace<TRouting>
             shared[layout.Counts + token] = all;
         // Safe: both lists have TopK entries for every token.
         ulong list = (ulong)(4L * ((begin + token) * TRouting.TopK));
-        if (k >= all)
+        if (TRouting.ExactCombine)
+            ExactRows<TRouting>.ListSource(arguments, shared, layout, list, i, k);
+        else if (k >= all)
         {
             GlobalMemory.Store4(arguments.SourceRanks + list + (ulong)(4 * k), uint.MaxValue);
             GlobalMemory.Store4(arguments.Sources + list + (ulong)(4 * k), uint.MaxValue);
@@ -115,9 +117,13 @@ internal static unsafe class DispatchPlace<TRouting>
         if (rank < 0)
             return;
         int slot = shared[layout.RowsAhead + rank] + IntrinsicMath.PopCount(shared[layout.RankTokens + rank] & ((1 << token) - 1));
-        // Nothing comes back from a rank that was sent nothing.
-        GlobalMemory.Store4(arguments.SourceRanks + list + (ulong)(4 * place), shared[layout.Writable + rank] == 0 ? uint.MaxValue : (uint)rank);
-        GlobalMemory.Store4(arguments.Sources + list + (ulong)(4 * place), (uint)(shared[layout.CombineRow + rank] + slot));
+        if (!TRouting.ExactCombine)
+        {
+            // Nothing comes back from a rank that was sent nothing.
+            GlobalMemory.Store4(arguments.SourceRanks + list + (ulong)(4 * place), shared[layout.Writable + rank] == 0 ? uint.MaxValue : (uint)rank);
+            GlobalMemory.Store4(arguments.Sources + list + (ulong)(4 * place), (uint)(shared[layout.CombineRow + rank] + slot));
+        }
+
         int target = (token * TRouting.TopK) + place;
         shared[layout.Targets + target] = rank;
         SharedWords.SetAddress(

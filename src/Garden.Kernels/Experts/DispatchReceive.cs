@@ -53,6 +53,8 @@ public static unsafe class DispatchReceive<TRouting, TSize, TTrace>
 
         if (Group.IdxX < ahead)
             ListRow(arguments, shared, layout, epoch, 0, earlySource, earlySlot);
+        if (TRouting.ExactCombine)
+            ExactRows<TRouting>.SumSources(arguments, shared, layout);
         SharedWords.Sum(shared, layout.Rows, layout.FirstRows, arguments.Ranks, 1, 1);
         if (arguments.Output == (int)ExpertOutput.ExpertContiguous)
             SharedWords.Sum(shared, layout.Totals, layout.Starts, arguments.LocalExperts, arguments.Padding, 0);
@@ -87,13 +89,6 @@ public static unsafe class DispatchReceive<TRouting, TSize, TTrace>
         }
 
         TTrace.Mark(arguments, Phase, 4);
-        // That rows are taken is told with their results; only a network wants to know when the last group has ended.
-        if (arguments.DispatchReceived == 0
-            || ExpertWait.IsLastGroup(arguments.State + ExpertRoundState.DispatchReceiveGroupsOffset, shared, false) == ExpertWait.NotLast)
-            return;
-        TTrace.Mark(arguments, Phase, 5);
-        ExpertWait.Raise(arguments.DispatchReceived, (uint)shared[PeerWords.Epoch]);
-        TTrace.Mark(arguments, Phase, 6);
     }
 
     /// <summary>Places and copies a batch; the first payload is on its way while places are worked out.</summary>
@@ -260,7 +255,10 @@ public static unsafe class DispatchReceive<TRouting, TSize, TTrace>
             return;
         ulong inverse = (ulong)(4L * (shared[layout.RowPlace + row] + k));
         GlobalMemory.Store4(arguments.Inverse + inverse, (uint)output);
-        GlobalMemory.Store4(arguments.InverseWeights + inverse, weight);
+        if (!TRouting.ExactCombine)
+            GlobalMemory.Store4(arguments.InverseWeights + inverse, weight);
+        else if (output >= 0)
+            GlobalMemory.Store4(arguments.InverseWeights + inverse, (uint)(shared[layout.SourceFirsts + (source * arguments.LocalExperts) + expert] + ordinal));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

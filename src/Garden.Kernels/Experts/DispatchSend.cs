@@ -53,6 +53,8 @@ public static unsafe class DispatchSend<TRouting, TRows, TTrace>
             Group.Barrier();
             TTrace.Mark(arguments, Phase, 2);
             SumRanks(arguments, shared, layout);
+            if (TRouting.ExactCombine)
+                ExactRows<TRouting>.SumExperts(arguments, shared, layout);
             if (arguments.HasStaging != 0)
                 SetStagedLines(arguments, shared, layout);
             WriteCounts(arguments, shared, layout);

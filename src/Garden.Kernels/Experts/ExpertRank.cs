@@ -25,6 +25,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
     private readonly ExpertRankMemory _memory;
     private readonly ExpertPeerEntry[] _peers;
     private readonly bool[] _connected;
+    private readonly bool[] _late;
     private readonly uint[] _reportedMissing;
     private uint _reportedBadLine;
     private int _reportedDropped;
@@ -33,7 +34,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
     private bool _disposed;
 
     /// <summary>Allocates the memory of one rank; other ranks are unknown until they are connected.</summary>
-    /// <exception cref="PlanException">The rank is outside the group.</exception>
+    /// <exception cref="PlanException">The rank is outside the group, or the routing has ExactCombine and the output one result for all experts.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of range.</exception>
     /// <exception cref="CudaException">The device has not enough memory.</exception>
     public ExpertRank(ExpertKernels<TRouting> kernels, in ExpertGroup group, int rank, ExpertRankOptions? options = null)
@@ -43,11 +44,14 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
             throw new PlanException($"Rank {rank} is outside [0, {group.Ranks}).");
         Options = options ?? new ExpertRankOptions();
         Options.Validate(kernels.Device);
+        if (TRouting.ExactCombine && Options.Output == ExpertOutput.RankRows)
+            throw new PlanException($"{typeof(TRouting).Name} has ExactCombine: each expert's result comes back, and {ExpertOutput.RankRows} has one for all of a rank. Use {ExpertOutput.ExpertContiguous} or {ExpertOutput.ExpertSlabs}.");
         _kernels = kernels;
         Group = group;
         Rank = rank;
         _peers = new ExpertPeerEntry[group.Ranks];
         _connected = new bool[group.Ranks];
+        _late = new bool[group.Ranks];
         _reportedMissing = new uint[ExpertKernelArgs.Phases * group.Ranks];
         _memory = ExpertRankMemory.Allocate<TRouting>(kernels.Device, group, kernels.Traced);
         _arguments = Arguments();
@@ -105,7 +109,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
         Set(stream, nameof(ExpertRoundState.Tokens), (uint)tokens);
     }
 
-    /// <summary>Sends each token to the ranks of its experts.</summary>
+    /// <summary>Sends each token to the ranks of its experts. With ExactCombine the weights are read again by <see cref="CombineReceive"/>.</summary>
     /// <exception cref="PlanException">A buffer is too short, not aligned to 16 bytes or of another device.</exception>
     /// <exception cref="InvalidOperationException">A rank is neither connected nor masked.</exception>
     public void DispatchSend(DeviceStream stream, in ExpertTokens tokens)
@@ -223,7 +227,10 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
             Looks = Options.Looks,
             HasStaging = _memory.DispatchStaging is null ? 0 : 1,
             CounterCopies = Math.Clamp((Group.Tokens <= FewTokens ? CounterWords / 8 : CounterWords) / ranks, 1, 32),
+            FirstOfNode = Group.FirstOfNode(Rank),
+            RanksOfNode = Group.RanksOfNode(Rank),
             SlotBytes = (ulong)ExpertBuffers.SlotBytes<TRouting>(ranks, Group.Tokens),
+            RemoteSlotBytes = (ulong)ExpertBuffers.RemoteSlotBytes<TRouting>(ranks, Group.Tokens),
             LineBytes = (ulong)ExpertBuffers.LineBytes<TRouting>(ranks),
             CombineAreaBytes = (ulong)ExpertBuffers.CombineBytes<TRouting>(ranks, Group.Tokens) / ExpertBuffers.Parities,
             Peers = (ulong)_memory.Peers.Address,
@@ -236,6 +243,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
             SourceRanks = (ulong)_memory.SourceRanks.Address,
             Sources = (ulong)_memory.Sources.Address,
             Dispatch = (ulong)_memory.Window.Address,
+            NodeSlots = (ulong)_memory.Window.Address + (ulong)ExpertBuffers.SlotOffset<TRouting>(Group, 0, Rank, Group.FirstOfNode(Rank)),
             Combine = (ulong)_memory.Combine.Address,
             Received = (ulong)_memory.Received.Address,
             Inverse = (ulong)_memory.Inverse.Address,

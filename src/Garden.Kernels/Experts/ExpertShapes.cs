@@ -45,7 +45,7 @@ internal readonly record struct ExpertShapes(bool Few, int ResultParts, LaunchSh
     /// <summary>True when rounds have so few tokens that steps cost more than bytes.</summary>
     private static bool IsFew<TRouting>(in ExpertGroup group, ExpertRankOptions options)
         where TRouting : unmanaged, IExpertRouting<TRouting> =>
-        !options.AlwaysMany && group.Tokens <= DispatchSendFew<TRouting, CopiedRows<TRouting>, NoTrace>.Tokens;
+        !options.AlwaysMany && !TRouting.ExactCombine && group.Tokens <= DispatchSendFew<TRouting, CopiedRows<TRouting>, NoTrace>.Tokens;
 
     private static LaunchShape Shape(DeviceKernel<ExpertKernelArgs> kernel, long most, ExpertRankOptions options, bool few, bool oneEach)
     {

@@ -8,7 +8,7 @@ internal readonly struct ReceiveLayout
     /// <summary>Own words of the kernel, behind those of <see cref="PeerWords"/>: not zero when a line was refused.</summary>
     public const int Refused = 7;
 
-    private ReceiveLayout(int ranks, int expertsPerRank, int batch, int topK)
+    private ReceiveLayout(int ranks, int expertsPerRank, int batch, int topK, bool exact)
     {
         Rows = PeerWords.End(ranks);
         FirstRows = Rows + ranks;
@@ -26,7 +26,8 @@ internal readonly struct ReceiveLayout
         Outputs = RowPlace + batch;
         Packed = Outputs + (batch * topK);
         Copies = Packed + (batch * topK);
-        End = Copies + batch;
+        SourceFirsts = Copies + batch;
+        End = SourceFirsts + (exact ? ranks * expertsPerRank : 0);
     }
 
     /// <summary>[source] rows.</summary>
@@ -77,9 +78,12 @@ internal readonly struct ReceiveLayout
     /// <summary>[row of the batch] how many they are.</summary>
     public int Copies { get; }
 
+    /// <summary>[source][expert] rows of the source's choices of experts ahead; only when each expert's result goes back.</summary>
+    public int SourceFirsts { get; }
+
     /// <summary>Words altogether.</summary>
     public int End { get; }
 
     public static ReceiveLayout Of<TRouting>(int ranks, int expertsPerRank, int groupThreads)
-        where TRouting : unmanaged, IExpertRouting<TRouting> => new(ranks, expertsPerRank, RowList.Batch(groupThreads), TRouting.TopK);
+        where TRouting : unmanaged, IExpertRouting<TRouting> => new(ranks, expertsPerRank, RowList.Batch(groupThreads), TRouting.TopK, TRouting.ExactCombine);
 }

@@ -14,8 +14,13 @@ internal static unsafe class ReceiveLines<TRouting>
 
     /// <summary>The slot of a source.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ulong Slot(ExpertKernelArgs arguments, uint epoch, int source) =>
-        arguments.Dispatch + ((((ulong)(epoch & 1) * (ulong)arguments.Ranks) + (ulong)source) * arguments.SlotBytes);
+    public static ulong Slot(ExpertKernelArgs arguments, uint epoch, int source)
+    {
+        int place = source - arguments.FirstOfNode;
+        return (uint)place < (uint)arguments.RanksOfNode
+            ? arguments.NodeSlots + ((((ulong)(epoch & 1) * (ulong)arguments.RanksOfNode) + (ulong)place) * arguments.SlotBytes)
+            : arguments.Dispatch + ((ulong)(place < 0 ? source : source - arguments.RanksOfNode) * arguments.RemoteSlotBytes);
+    }
 
     /// <summary>Waits for the kernel in front and for rows, a thread a source.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -110,10 +115,11 @@ internal static unsafe class ReceiveLines<TRouting>
     private static bool HasRoom(ExpertKernelArgs arguments, uint rows, uint combineRow, uint choices, uint sum)
     {
         int places = TRouting.TopK < arguments.LocalExperts ? TRouting.TopK : arguments.LocalExperts;
-        int most = TRouting.TopK < arguments.Ranks ? TRouting.TopK : arguments.Ranks;
+        int most = TRouting.ExactCombine || TRouting.TopK < arguments.Ranks ? TRouting.TopK : arguments.Ranks;
+        uint results = TRouting.ExactCombine ? choices : rows;
         bool byRank = arguments.Output == (int)ExpertOutput.RankRows;
         return (byRank || (choices == sum && (ulong)sum <= (ulong)rows * (ulong)places))
-            && (combineRow & ~(uint)ExpertRankHeader.CombineAreaBit) + (ulong)rows <= (ulong)arguments.MaxTokens * (ulong)most;
+            && (combineRow & ~(uint)ExpertRankHeader.CombineAreaBit) + (ulong)results <= (ulong)arguments.MaxTokens * (ulong)most;
     }
 
     private static void KeepLine(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, uint epoch, int source, uint sum)
@@ -132,8 +138,8 @@ internal static unsafe class ReceiveLines<TRouting>
         shared[layout.Came + source] = 0;
         if (!agreed)
             return;
-        // One that is ahead left this round out: it gave this rank no rows, and its line is an old one.
-        if ((int)(round - epoch) < 0 && ExpertWait.HasReached(PeerWords.Incoming(arguments, shared, source) + ExpertWait.DispatchArrived, epoch + 1))
+        // A source that is ahead gave this rank no rows in the round, or its next are here already.
+        if (round != epoch && GlobalMemory.Load4(PeerWords.Incoming(arguments, shared, source) + ExpertWait.DispatchArrived) != epoch)
         {
             ExpertWait.ReportMissing(arguments, Phase, source, epoch);
             return;

@@ -29,7 +29,7 @@ internal static unsafe class SendGate
             gaveUp |= kind != PeerWords.Masked && !may;
             shared[writable + rank] = may ? 1 : 0;
             ulong region = PeerWords.Region(arguments, shared, rank);
-            SharedWords.SetAddress(shared, line + (2 * rank), kind == PeerWords.Staged ? region : region + ((epoch & 1) * (ulong)arguments.Ranks * arguments.SlotBytes));
+            SharedWords.SetAddress(shared, line + (2 * rank), kind == PeerWords.Staged ? region : region + ((epoch & 1) * (ulong)arguments.RanksOfNode * arguments.SlotBytes));
             if (rank != 0)
                 continue;
             shared[PeerWords.Epoch] = (int)epoch;

@@ -45,6 +45,15 @@ public sealed class ExpertPtxTests
     [Fact]
     public void Sums() => Assert.Contains("add.rn.f32", Check(CombineReceive<DeepSeekFp8, NoTrace>.Run), StringComparison.Ordinal);
 
+    [Fact]
+    public void EachExpertsResult()
+    {
+        Check(DispatchSend<DeepSeekExact, QuantizedRows<DeepSeekExact>, NoTrace>.Run);
+        Check(DispatchReceive<DeepSeekExact, NoTrace>.Run);
+        Assert.DoesNotContain("fma.rn.f32", Check(CombineSend<DeepSeekExact, NoTrace>.Run), StringComparison.Ordinal);
+        Assert.Contains("fma.rn.f32", Check(CombineReceive<DeepSeekExact, NoTrace>.Run), StringComparison.Ordinal);
+    }
+
     private static string Check(Action<ExpertKernelArgs> kernel)
     {
         string text = PtxCompiler.Compile(kernel, s_hopper).Text;

@@ -26,6 +26,12 @@ public sealed class ExpertRound<TRouting>
         Scales = [.. topK.Select(choices => Enumerable.Range(0, choices.Length / K * TRouting.ScaleCount).Select(_ => random.NextSingle()).ToArray())];
     }
 
+    private ExpertRound(ExpertRound<TRouting> other, int[][] topK)
+    {
+        (_group, _masked, _quantized) = (other._group, other._masked, other._quantized);
+        (TopK, Weights, Inputs, Scales) = (topK, other.Weights, other.Inputs, other.Scales);
+    }
+
     /// <summary>[rank][token × TopK] chosen experts.</summary>
     public int[][] TopK { get; }
 
@@ -36,6 +42,9 @@ public sealed class ExpertRound<TRouting>
 
     /// <summary>[rank][token × ScaleCount] scales of activations of the wire's type.</summary>
     public float[][] Scales { get; }
+
+    /// <summary>The same round when some ranks send nothing.</summary>
+    public ExpertRound<TRouting> Without(params int[] ranks) => new(this, [.. TopK.Select((choices, rank) => ranks.Contains(rank) ? [] : choices)]);
 
     private static int K => TRouting.TopK;
 
@@ -136,7 +145,9 @@ public sealed class ExpertRound<TRouting>
             var sums = new float[TRouting.HiddenSize];
             for (int i = 0; i < sums.Length && before is not null; i++)
                 sums[i] = Read(before.AsSpan(token * row), i);
-            foreach (int from in Enumerable.Range(0, _group.Ranks).Where(from => !_masked.Contains(from) && !absent.Contains(from)))
+            if (TRouting.ExactCombine)
+                AddChoices(sums, rank, token, absent);
+            foreach (int from in Enumerable.Range(0, _group.Ranks).Where(from => !TRouting.ExactCombine && !_masked.Contains(from) && !absent.Contains(from)))
             {
                 var choices = Choices(rank, token).Where(choice => RankOf(choice.Expert) == from).ToList();
                 if (choices.Count == 0)
@@ -165,6 +176,17 @@ public sealed class ExpertRound<TRouting>
     public int Dropped(int rank) => TopK[rank].Count(expert => expert >= 0 && _masked.Contains(RankOf(expert)));
 
     public float Weight(int source, int token, int place) => Weights[source][(token * K) + place];
+
+    /// <summary>Every expert's result by itself, in the order of the choices.</summary>
+    private void AddChoices(float[] sums, int rank, int token, int[] absent)
+    {
+        foreach ((int expert, int place) in Choices(rank, token).Where(choice => !absent.Contains(RankOf(choice.Expert))))
+        {
+            byte[] result = Result((rank, token, place), RankOf(expert));
+            for (int i = 0; i < sums.Length; i++)
+                sums[i] = MathF.FusedMultiplyAdd(Weight(rank, token, place), Read(result, i), sums[i]);
+        }
+    }
 
     private byte[] Weighted(int rank, int token, int from, List<(int Expert, int Place)> choices)
     {
