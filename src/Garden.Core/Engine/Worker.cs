@@ -175,7 +175,13 @@ internal sealed unsafe partial class Worker : IDisposable
         worked |= TakeSubmissions();
         worked |= FlushMessages();
         worked |= PollCompletions();
-        worked |= Watchers.Run(_logger);
+        // What handlers submit is posted on this turn.
+        if (Watchers.Run(_logger))
+        {
+            TakeSubmissions();
+            worked = true;
+        }
+
         worked |= RunQueues();
         FlushNics();
         if (worked || (++_idleTurns & 15) == 0)

@@ -5,12 +5,15 @@ namespace Garden.Kernels.Experts;
 /// <content>The worker's side: called by the engine's worker when a kernel has raised its value, or an immediate has come. Nothing here waits or allocates.</content>
 public sealed partial class ExpertExchange<TRouting>
 {
-    /// <summary>Rows are staged: a line and its rows to each rank. False when the ring is full: asked again on a later turn.</summary>
+    /// <summary>Ranks of one turn of the worker: the first write is posted when these have been gathered, not all.</summary>
+    private const int RanksPerTurn = 14;
+
+    /// <summary>Rows are staged: a line and its rows to each rank. False when there are more, or the ring is full: asked again on the next turn.</summary>
     private bool PostRows(uint epoch)
     {
         ExpertGroup group = _rank.Group;
-        int count = 0;
-        for (int rank = 0; rank < _links.Length; rank++)
+        int count = 0, rank = 0;
+        for (; rank < _links.Length && count < RanksPerTurn; rank++)
         {
             ExpertPost post = Post(rank);
             if (!MayPost(rank) || !_links[rank]!.TellsRows(epoch, post.DispatchLine >= 0))
@@ -24,7 +27,7 @@ public sealed partial class ExpertExchange<TRouting>
                 ExpertBuffers.DispatchWriteBytes<TRouting>(group.Ranks, post.DispatchRows));
         }
 
-        return Submit(_rowStaging, count, epoch, isRows: true) & PostDebts();
+        return Submit(_rowStaging, count, epoch, isRows: true) && rank == _links.Length && PostDebts();
     }
 
     /// <summary>Results are in the slots of their sources: those of each to the rows it named.</summary>
@@ -32,8 +35,8 @@ public sealed partial class ExpertExchange<TRouting>
     {
         ExpertGroup group = _rank.Group;
         long area = ExpertBuffers.CombineBytes<TRouting>(group.Ranks, group.Tokens) / ExpertBuffers.Parities;
-        int count = 0;
-        for (int rank = 0; rank < _links.Length; rank++)
+        int count = 0, rank = 0;
+        for (; rank < _links.Length && count < RanksPerTurn; rank++)
         {
             ExpertPost post = Post(rank);
             if (!MayPost(rank) || !_links[rank]!.Answers(epoch, post.CombineRows >= 0))
@@ -48,7 +51,7 @@ public sealed partial class ExpertExchange<TRouting>
                 (long)post.CombineRows * TRouting.CombineRowBytes);
         }
 
-        return Submit(_window, count, epoch, isRows: false) & PostDebts();
+        return Submit(_window, count, epoch, isRows: false) && rank == _links.Length && PostDebts();
     }
 
     /// <summary>What no kernel asks for: rounds without rows that are told late, and answers that there are no results. False when the ring is full.</summary>
