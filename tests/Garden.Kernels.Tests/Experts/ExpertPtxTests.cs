@@ -49,8 +49,8 @@ public sealed class ExpertPtxTests
     public void EachExpertsResult()
     {
         Check(DispatchSend<DeepSeekExact, QuantizedRows<DeepSeekExact>, NoTrace>.Run);
-        Check(DispatchReceive<DeepSeekExact, NoTrace>.Run);
-        Assert.DoesNotContain("fma.rn.f32", Check(CombineSend<DeepSeekExact, NoTrace>.Run), StringComparison.Ordinal);
+        Check(DispatchReceive<DeepSeekExact, ManyTokens, NoTrace>.Run);
+        Assert.DoesNotContain("fma.rn.f32", Check(CombineSend<DeepSeekExact, ManyTokens, NoTrace>.Run), StringComparison.Ordinal);
         Assert.Contains("fma.rn.f32", Check(CombineReceive<DeepSeekExact, NoTrace>.Run), StringComparison.Ordinal);
     }
 
