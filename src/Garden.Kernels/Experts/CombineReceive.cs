@@ -163,48 +163,49 @@ public static unsafe class CombineReceive<TRouting, TTrace>
     /// <summary>Sums a batch of tokens, two places of a thread at a time; a rank that is missing, or not there, adds nothing.</summary>
     private static void Sum(ExpertKernelArgs arguments, ArrayView<int> shared, ulong region, int begin, int count, int terms, int counts)
     {
-        int vectors = TRouting.HiddenSize * TRouting.CombineElementBytes / 16, all = count * vectors;
-        for (int i = Group.IdxX; i < all; i += 2 * Group.DimX)
+        int vectors = TRouting.HiddenSize * TRouting.CombineElementBytes / 16;
+        // The group shares a token while there are few; then a warp has its own.
+        RowTeam team = count * Warp.WarpSize < Group.DimX ? RowTeam.OfGroup() : RowTeam.OfWarp();
+        for (int token = team.First; token < count; token += team.Step)
         {
-            int other = i + Group.DimX < all ? i + Group.DimX : i;
-            int token = i / vectors, otherToken = other / vectors;
-            ulong from = region + ((ulong)(i - (token * vectors)) * 16), otherFrom = region + ((ulong)(other - (otherToken * vectors)) * 16);
-            ulong to = Output(arguments, begin, token, vectors, i), otherTo = Output(arguments, begin, otherToken, vectors, other);
-            int term = terms + (token * TRouting.TopK), otherTerm = terms + (otherToken * TRouting.TopK);
-            int rows = shared[counts + token], otherRows = shared[counts + otherToken], most = rows > otherRows ? rows : otherRows;
-            RowSum sum = default, otherSum = default;
-            if (arguments.Accumulate != 0)
+            int term = terms + (token * TRouting.TopK), rows = shared[counts + token];
+            for (int i = team.Lane; i < vectors; i += 2 * team.Width)
             {
-                Vector16 before = GlobalMemory.Load16(to), otherBefore = GlobalMemory.Load16(otherTo);
-                sum = RowSum.Of<TRouting>(before);
-                otherSum = RowSum.Of<TRouting>(otherBefore);
-            }
+                int other = i + team.Width < vectors ? i + team.Width : i;
+                ulong from = region + ((ulong)(uint)i * 16), otherFrom = region + ((ulong)(uint)other * 16);
+                ulong to = Output(arguments, begin, token, vectors, i), otherTo = Output(arguments, begin, token, vectors, other);
+                RowSum sum = default, otherSum = default;
+                if (arguments.Accumulate != 0)
+                {
+                    Vector16 before = GlobalMemory.Load16(to), otherBefore = GlobalMemory.Load16(otherTo);
+                    sum = RowSum.Of<TRouting>(before);
+                    otherSum = RowSum.Of<TRouting>(otherBefore);
+                }
 
-            // Four loads are on their way before the first is added; behind the end the region's begin is loaded and not added.
-            for (int next = 0; next < most; next += 2)
-            {
-                Vector16 a = Term(shared, from, term, next, rows), b = Term(shared, from, term, next + 1, rows);
-                Vector16 c = Term(shared, otherFrom, otherTerm, next, otherRows), d = Term(shared, otherFrom, otherTerm, next + 1, otherRows);
-                if (next < rows)
+                // Four loads are on their way before the first is added; behind the end the region's begin is loaded and not added.
+                for (int next = 0; next < rows; next += 2)
+                {
+                    Vector16 a = Term(shared, from, term, next, rows), b = Term(shared, from, term, next + 1, rows);
+                    Vector16 c = Term(shared, otherFrom, term, next, rows), d = Term(shared, otherFrom, term, next + 1, rows);
                     sum = RowSum.Add<TRouting>(a, sum);
-                if (next + 1 < rows)
-                    sum = RowSum.Add<TRouting>(b, sum);
-                if (next < otherRows)
                     otherSum = RowSum.Add<TRouting>(c, otherSum);
-                if (next + 1 < otherRows)
+                    if (next + 1 >= rows)
+                        continue;
+                    sum = RowSum.Add<TRouting>(b, sum);
                     otherSum = RowSum.Add<TRouting>(d, otherSum);
-            }
+                }
 
-            GlobalMemory.Store16(to, RowSum.Round<TRouting>(sum));
-            if (other != i)
-                GlobalMemory.Store16(otherTo, RowSum.Round<TRouting>(otherSum));
+                GlobalMemory.Store16(to, RowSum.Round<TRouting>(sum));
+                if (other != i)
+                    GlobalMemory.Store16(otherTo, RowSum.Round<TRouting>(otherSum));
+            }
         }
     }
 
     /// <summary>Where a place of a batch's token is in the output.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static ulong Output(ExpertKernelArgs arguments, int begin, int token, int vectors, int i) =>
-        arguments.Combined + ((((ulong)(uint)(begin + (token * Grid.DimX)) * (ulong)vectors) + (ulong)(uint)(i - (token * vectors))) * 16);
+    internal static ulong Output(ExpertKernelArgs arguments, int begin, int token, int vectors, int place) =>
+        arguments.Combined + ((((ulong)(uint)(begin + (token * Grid.DimX)) * (ulong)vectors) + (ulong)(uint)place) * 16);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector16 Term(ArrayView<int> shared, ulong from, int term, int next, int rows) =>

@@ -230,34 +230,17 @@ public static unsafe class CombineSend<TRouting, TSize, TTrace>
         shared[weights + first + place] = shared[foundWeights + i];
     }
 
-    /// <summary>Rows whose weights the caller has applied.</summary>
+    /// <summary>Rows whose weights the caller has applied, a warp a row.</summary>
     private static void Copy(ExpertKernelArgs arguments, ArrayView<int> shared, int begin, int count, int rowTargets)
     {
-        int vectors = TRouting.HiddenSize * TRouting.CombineElementBytes / 16, all = count * vectors, step = Group.DimX;
-        ulong from = arguments.Results + ((ulong)begin * (ulong)vectors * 16);
-        // Four loads are on their way before the first is stored; behind the end the last is loaded again and not stored.
-        for (int i = Group.IdxX; i < all; i += 4 * step)
+        int vectors = TRouting.HiddenSize * TRouting.CombineElementBytes / 16;
+        RowTeam team = RowTeam.OfWarp();
+        for (int row = team.First; row < count; row += team.Step)
         {
-            Vector16 a = Load(from, i, all), b = Load(from, i + step, all), c = Load(from, i + (2 * step), all), d = Load(from, i + (3 * step), all);
-            Store(shared, rowTargets, i, all, vectors, a);
-            Store(shared, rowTargets, i + step, all, vectors, b);
-            Store(shared, rowTargets, i + (2 * step), all, vectors, c);
-            Store(shared, rowTargets, i + (3 * step), all, vectors, d);
+            ulong from = arguments.Results + ((ulong)(uint)(begin + row) * (ulong)vectors * 16), to = SharedWords.Address(shared, rowTargets + (2 * row));
+            for (int at = team.Lane; at < vectors && to != 0; at += RowChunk.Pieces * team.Width)
+                RowChunk.Store(RowChunk.Load(from, at, vectors), to, at, vectors);
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector16 Load(ulong from, int i, int all) => GlobalMemory.Load16(from + ((ulong)(i < all ? i : all - 1) * 16));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(ArrayView<int> shared, int rowTargets, int i, int all, int vectors, Vector16 value)
-    {
-        if (i >= all)
-            return;
-        int row = i / vectors;
-        ulong to = SharedWords.Address(shared, rowTargets + (2 * row));
-        if (to != 0)
-            GlobalMemory.Store16(to + ((ulong)(i - (row * vectors)) * 16), value);
     }
 
     private static void Sum(ExpertKernelArgs arguments, ArrayView<int> shared, int count, int part, int parts, int rowTargets, int terms, int weights, int counts)

@@ -95,6 +95,39 @@ public static unsafe class DispatchReceive<TRouting, TSize, TTrace>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void CopyRows(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int count, bool isEarly, EarlyRow<TRouting> early)
     {
+        if (TSize.IsFew)
+            CopyByGroup(arguments, shared, layout, count, isEarly, early);
+        else
+            CopyByWarp(arguments, shared, layout, count);
+        CopyScales(arguments, shared, layout, count, isEarly, early.Scale);
+    }
+
+    /// <summary>A warp a row: addresses are found once for all of it.</summary>
+    private static void CopyByWarp(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int count)
+    {
+        int vectors = TRouting.HiddenSize * TRouting.ElementBytes / 16;
+        RowTeam team = RowTeam.OfWarp();
+        RowChunk chunk = default;
+        if (team.First < count)
+            chunk = RowChunk.Load(SharedWords.Address(shared, layout.RowAddress + (2 * team.First)), team.Lane, vectors);
+        Place(arguments, shared, layout, count, false, default);
+        TTrace.Mark(arguments, Phase, 3);
+        for (int row = team.First; row < count; row += team.Step)
+        {
+            ulong from = SharedWords.Address(shared, layout.RowAddress + (2 * row));
+            int first = layout.Packed + (row * TRouting.TopK), end = first + shared[layout.Copies + row];
+            for (int at = team.Lane; at < vectors; at += RowChunk.Pieces * team.Width)
+            {
+                if (row != team.First || at != team.Lane)
+                    chunk = RowChunk.Load(from, at, vectors);
+                for (int copy = first; copy < end; copy++)
+                    RowChunk.Store(chunk, arguments.Rows + ((ulong)(uint)shared[copy] * (ulong)vectors * 16), at, vectors);
+            }
+        }
+    }
+
+    private static void CopyByGroup(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int count, bool isEarly, EarlyRow<TRouting> early)
+    {
         int vectors = TRouting.HiddenSize * TRouting.ElementBytes / 16, all = count * vectors, step = Group.DimX, i = Group.IdxX;
         Vector16 a = early.A, b = early.B, c = early.C, d = early.D;
         if (!isEarly)
@@ -122,8 +155,6 @@ public static unsafe class DispatchReceive<TRouting, TSize, TTrace>
             c = Load(shared, layout, i + (2 * step), all, vectors);
             d = Load(shared, layout, i + (3 * step), all, vectors);
         }
-
-        CopyScales(arguments, shared, layout, count, isEarly, early.Scale);
     }
 
     /// <summary>Turns each expert's counts into the rows of the sources ahead, a thread an expert.</summary>

@@ -68,7 +68,7 @@ public static unsafe class DispatchSend<TRouting, TRows, TTrace>
                     count = SendLayout.Batch;
                 DispatchPlace<TRouting>.Place(arguments, shared, layout, begin, count);
                 TTrace.Mark(arguments, Phase, 4);
-                TRows.Write(arguments, shared, layout.Destinations, layout.Counts, begin, count, false, default);
+                TRows.Write(arguments, shared, layout.Destinations, layout.Counts, begin, count, RowTeam.OfWarp(), false, default);
                 if (begin + count == end)
                     break;
                 Group.Barrier();

@@ -75,7 +75,7 @@ public static unsafe class DispatchSendFew<TRouting, TRows, TTrace>
         for (int i = 0; i < own; i++)
         {
             TRows.Write(
-                arguments, shared, layout.Destinations + (2 * i * TRouting.TopK), layout.Counts + i, Grid.IdxX + (i * Grid.DimX), 1, i == 0, early);
+                arguments, shared, layout.Destinations + (2 * i * TRouting.TopK), layout.Counts + i, Grid.IdxX + (i * Grid.DimX), 1, RowTeam.OfGroup(), i == 0, early);
         }
 
         WriteChoices(arguments, shared, layout, own);

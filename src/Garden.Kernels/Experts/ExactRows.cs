@@ -97,7 +97,7 @@ internal static unsafe class ExactRows<TRouting>
         for (int i = Group.IdxX; i < all; i += Group.DimX)
         {
             int token = i / vectors, term = terms + (token * TRouting.TopK), weight = weights + (token * TRouting.TopK), rows = shared[counts + token];
-            ulong from = region + ((ulong)(i - (token * vectors)) * 16), to = CombineReceive<TRouting, NoTrace>.Output(arguments, begin, token, vectors, i);
+            ulong from = region + ((ulong)(i - (token * vectors)) * 16), to = CombineReceive<TRouting, NoTrace>.Output(arguments, begin, token, vectors, i - (token * vectors));
             RowSum sum = default;
             if (arguments.Accumulate != 0)
                 sum = RowSum.Of<TRouting>(GlobalMemory.Load16(to));

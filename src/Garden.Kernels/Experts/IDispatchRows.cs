@@ -17,7 +17,7 @@ public interface IDispatchRows<TRouting>
     /// <summary>
     /// Writes <paramref name="count"/> tokens from <paramref name="begin"/> on. All threads of a group call it. Shared memory has [token][TopK]
     /// addresses of rows at <paramref name="destinations"/>, two words each, 0 for none, and [token] how many to look at, at <paramref name="counts"/>.
-    /// With <paramref name="isEarly"/>, it is one token, and <paramref name="early"/> is what the thread has of it.
+    /// A <paramref name="team"/> shares a token. With <paramref name="isEarly"/>, it is one token and the team the group, and <paramref name="early"/> is what the thread has of it.
     /// </summary>
-    static abstract void Write(ExpertKernelArgs arguments, ArrayView<int> shared, int destinations, int counts, int begin, int count, bool isEarly, EarlyPieces early);
+    static abstract void Write(ExpertKernelArgs arguments, ArrayView<int> shared, int destinations, int counts, int begin, int count, RowTeam team, bool isEarly, EarlyPieces early);
 }

@@ -51,8 +51,8 @@ public abstract class ExchangeTests
         where TRouting : unmanaged, IExpertRouting<TRouting>
     {
         using var kernels = new ExpertKernels<TRouting>(Device);
-        // ranks, tokens, padding, output, style, activations quantised already, accumulate
-        int[] sizes = [s_ranks.Length, 4, s_paddings.Length, 3, 5, TRouting.Element == ExpertElement.Float8E4M3 ? 2 : 1, 2];
+        // ranks, tokens, padding, output, style, activations quantised already, accumulate, kernels of many tokens
+        int[] sizes = [s_ranks.Length, 4, s_paddings.Length, 3, 5, TRouting.Element == ExpertElement.Float8E4M3 ? 2 : 1, 2, 2];
         IReadOnlyList<int[]> cases = Environment.GetEnvironmentVariable("GARDEN_EXPERTS") == "full" ? Pairwise.All(sizes) : Pairwise.Of(sizes, seed);
         // With a row for each expert's result there is no output that has one for all of a rank: slabs stand in.
         foreach (int[] values in cases)
@@ -62,7 +62,7 @@ public abstract class ExchangeTests
             string what = $"{typeof(TRouting).Name}, case {string.Join(',', values)} of seed {seed}";
             try
             {
-                Run(kernels, s_ranks[values[0]], values[1], s_paddings[values[2]], (ExpertOutput)values[3], (RoutingStyle)values[4], values[5] != 0, values[6] != 0, seed);
+                Run(kernels, s_ranks[values[0]], values[1], s_paddings[values[2]], (ExpertOutput)values[3], (RoutingStyle)values[4], values[5] != 0, values[6] != 0, values[7] != 0, seed);
             }
             catch (Exception exception) when (exception is not OperationCanceledException)
             {
@@ -72,12 +72,12 @@ public abstract class ExchangeTests
     }
 
     private static void Run<TRouting>(
-        ExpertKernels<TRouting> kernels, int ranks, int tokens, int padding, ExpertOutput output, RoutingStyle style, bool scaled, bool accumulate, int seed)
+        ExpertKernels<TRouting> kernels, int ranks, int tokens, int padding, ExpertOutput output, RoutingStyle style, bool scaled, bool accumulate, bool many, int seed)
         where TRouting : unmanaged, IExpertRouting<TRouting>
     {
         var random = new Random(seed);
         var group = ExpertGroup.Of<TRouting>(ranks, ranks, TRouting.MaxTokens, padding);
-        using var harness = new ExpertHarness<TRouting>(kernels, group, new ExpertRankOptions { Output = output });
+        using var harness = new ExpertHarness<TRouting>(kernels, group, new ExpertRankOptions { Output = output, AlwaysMany = many });
         for (int round = 0; round < 3; round++)
         {
             // No tokens, one, an odd number, all; and once a different number on every rank.

@@ -220,7 +220,11 @@ public abstract class FaultTests
         Assert.Contains("cannot mask itself", Assert.Throws<PlanException>(() => rank.Mask(0, true)).Message, StringComparison.Ordinal);
     }
 
-    private static ExpertHarness<Bf16TopTwo> Harness(ExpertKernels<Bf16TopTwo> kernels) => new(kernels, s_group, new ExpertRankOptions { Deadline = TimeSpan.FromMilliseconds(20) });
+    /// <summary>True for the kernels of many tokens.</summary>
+    protected virtual bool AlwaysMany => false;
+
+    private ExpertHarness<Bf16TopTwo> Harness(ExpertKernels<Bf16TopTwo> kernels) =>
+        new(kernels, s_group, new ExpertRankOptions { Deadline = TimeSpan.FromMilliseconds(20), AlwaysMany = AlwaysMany });
 
     private static bool IsSurvivor(int rank) => rank != Dead;
 
@@ -268,4 +272,11 @@ public sealed class CpuFaultTests : FaultTests
 public sealed class CudaFaultTests : FaultTests
 {
     protected override KernelDevice Device => TestDevices.Cuda;
+}
+
+public sealed class CpuManyTokensFaultTests : FaultTests
+{
+    protected override KernelDevice Device => TestDevices.Cpu;
+
+    protected override bool AlwaysMany => true;
 }
