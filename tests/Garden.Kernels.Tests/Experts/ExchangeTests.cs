@@ -47,6 +47,24 @@ public abstract class ExchangeTests
     [Fact]
     public void Fp8TopTwoExact() => Check<Fp8Exact>(11);
 
+    /// <summary>More tokens than a word has bits, or a batch places.</summary>
+    [Theory]
+    [InlineData(false, ExpertOutput.ExpertContiguous)]
+    [InlineData(false, ExpertOutput.RankRows)]
+    [InlineData(true, ExpertOutput.ExpertSlabs)]
+    public void TokensOfSeveralWords(bool many, ExpertOutput output)
+    {
+        using var kernels = new ExpertKernels<Fp8TopTwo>(Device);
+        var random = new Random(11);
+        var group = ExpertGroup.Of<Fp8TopTwo>(3, 3, 100, 1);
+        using var harness = new ExpertHarness<Fp8TopTwo>(kernels, group, new ExpertRankOptions { Output = output, AlwaysMany = many });
+        foreach (int tokens in new[] { 100, 33, 64 })
+        {
+            int[][] topK = [.. Enumerable.Range(0, 3).Select(rank => RoutingChoices.Of<Fp8TopTwo>(random, tokens - rank, RoutingStyle.Uniform))];
+            harness.RunAndCheck(new ExpertRound<Fp8TopTwo>(group, topK, random, quantized: true), scaled: false, accumulate: false);
+        }
+    }
+
     private void Check<TRouting>(int seed)
         where TRouting : unmanaged, IExpertRouting<TRouting>
     {
