@@ -33,6 +33,7 @@ public sealed class ExpertKernels<TRouting> : IDisposable
         else
             (_sendCopied, _sendQuantized, DispatchReceive, CombineSend, CombineReceive) = Load<NoTrace>(device, quantizes);
         SetWord = device.Load<SetWordArgs>(Experts.SetWord.Run);
+        ForwardCount = device.Load<ForwardCountArgs>(Experts.ForwardCount.Run);
     }
 
     /// <summary>The device.</summary>
@@ -52,6 +53,8 @@ public sealed class ExpertKernels<TRouting> : IDisposable
 
     internal DeviceKernel<SetWordArgs> SetWord { get; }
 
+    internal DeviceKernel<ForwardCountArgs> ForwardCount { get; }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -61,6 +64,7 @@ public sealed class ExpertKernels<TRouting> : IDisposable
         CombineSend.Dispose();
         CombineReceive.Dispose();
         SetWord.Dispose();
+        ForwardCount.Dispose();
     }
 
     /// <summary>The sending kernel for activations that are quantised on the way, or for those of the wire's type.</summary>

@@ -110,6 +110,9 @@ public sealed class ExpertHarness<TRouting> : IDisposable
         rank.DispatchReceive(_device.DefaultStream, rows);
     }
 
+    /// <summary>What a rank's dispatch delivers into.</summary>
+    public ExpertRows RowsAt(int rank) => _rows[rank];
+
     /// <summary>Rows that a rank's last dispatch delivered, by expert and with padding.</summary>
     public int RowsOf(int rank) => MemoryMarshal.Cast<byte, int>(TestBytes.Download(_rows[rank].FirstRows).AsSpan())[ExpertPlacement.LocalExperts<TRouting>(Group.Ranks, rank)];
 
