@@ -13,7 +13,7 @@ public sealed partial class ExpertExchange<TRouting>
         for (int rank = 0; rank < _links.Length; rank++)
         {
             ExpertPost post = Post(rank);
-            if (!MayPost(rank) || !_links[rank]!.TellsRows(epoch, post.DispatchLine >= 0))
+            if (!MayPost(rank) || !_links[rank]!.Rounds.TellsRows(epoch, post.DispatchLine >= 0))
                 continue;
             _targetRanks[count] = rank;
             _targets[count++] = new ScatterTarget(
@@ -36,7 +36,7 @@ public sealed partial class ExpertExchange<TRouting>
         for (int rank = 0; rank < _links.Length; rank++)
         {
             ExpertPost post = Post(rank);
-            if (!MayPost(rank) || !_links[rank]!.Answers(epoch, post.CombineRows >= 0))
+            if (!MayPost(rank) || !_links[rank]!.Rounds.Answers(epoch, post.CombineRows >= 0))
                 continue;
             long row = post.CombineRow & ~ExpertRankHeader.CombineAreaBit;
             _targetRanks[count] = rank;
@@ -56,20 +56,20 @@ public sealed partial class ExpertExchange<TRouting>
     {
         for (int rank = 0; rank < _links.Length; rank++)
         {
-            if (_links[rank] is not { IsInDebt: true } link || !MayPost(rank))
+            if (_links[rank] is not { Rounds.IsInDebt: true } link || !MayPost(rank))
                 continue;
-            while (link.Refusals != 0)
+            while (link.Rounds.Refusals != 0)
             {
                 if (!SubmitImmediate(link, NoResults))
                     return false;
-                link.RefusalTold();
+                link.Rounds.RefusalTold();
             }
 
-            while (link.Telling != 0)
+            while (link.Rounds.Telling != 0)
             {
                 if (!SubmitImmediate(link, NoRows))
                     return false;
-                link.NoRowsTold();
+                link.Rounds.NoRowsTold();
             }
         }
 
@@ -125,11 +125,11 @@ public sealed partial class ExpertExchange<TRouting>
 
     private void Submitted(int index, uint epoch, bool isRows)
     {
-        ExpertPeerLink link = _links[_targetRanks[index]]!;
+        ExpertPeerRounds rounds = _links[_targetRanks[index]]!.Rounds;
         if (isRows)
-            link.RowsTold(epoch);
+            rounds.RowsTold(epoch);
         else
-            link.ResultsTold(epoch);
+            rounds.ResultsTold(epoch);
     }
 
     private bool SubmitImmediate(ExpertPeerLink link, uint what)

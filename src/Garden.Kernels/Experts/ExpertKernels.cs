@@ -12,15 +12,16 @@ public sealed class ExpertKernels<TRouting> : IDisposable
 
     /// <summary>Compiles and loads the kernels.</summary>
     /// <param name="device">The device.</param>
+    /// <param name="fused">True for the kernels of <see cref="ExpertRank{TRouting}.Dispatch"/> and <see cref="ExpertRank{TRouting}.Combine"/> too.</param>
     /// <exception cref="PlanException">The routing's scale block is not one the kernels quantise with.</exception>
     /// <exception cref="KernelCompilationException">They could not be compiled.</exception>
-    public ExpertKernels(KernelDevice device)
-        : this(device, traced: false)
+    public ExpertKernels(KernelDevice device, bool fused = false)
+        : this(device, fused, traced: false)
     {
     }
 
     /// <summary>The same; traced kernels stamp a timeline into <see cref="ExpertRank{TRouting}.Trace"/>.</summary>
-    internal ExpertKernels(KernelDevice device, bool traced)
+    internal ExpertKernels(KernelDevice device, bool fused, bool traced)
     {
         ArgumentNullException.ThrowIfNull(device);
         bool quantizes = TRouting.Element == ExpertElement.Float8E4M3;
@@ -32,6 +33,7 @@ public sealed class ExpertKernels<TRouting> : IDisposable
             (_sendCopied, _sendQuantized, DispatchReceive, CombineSend, CombineReceive) = Load<ClockTrace>(device, quantizes);
         else
             (_sendCopied, _sendQuantized, DispatchReceive, CombineSend, CombineReceive) = Load<NoTrace>(device, quantizes);
+        Fused = fused ? new FusedKernels<TRouting>(device) : null;
         SetWord = device.Load<SetWordArgs>(Experts.SetWord.Run);
         ForwardCount = device.Load<ForwardCountArgs>(Experts.ForwardCount.Run);
     }
@@ -51,6 +53,9 @@ public sealed class ExpertKernels<TRouting> : IDisposable
 
     internal DeviceKernel<ExpertKernelArgs> CombineReceive { get; }
 
+    /// <summary>Both halves at once; null when they were not asked for.</summary>
+    internal FusedKernels<TRouting>? Fused { get; }
+
     internal DeviceKernel<SetWordArgs> SetWord { get; }
 
     internal DeviceKernel<ForwardCountArgs> ForwardCount { get; }
@@ -63,6 +68,7 @@ public sealed class ExpertKernels<TRouting> : IDisposable
         DispatchReceive.Dispose();
         CombineSend.Dispose();
         CombineReceive.Dispose();
+        Fused?.Dispose();
         SetWord.Dispose();
         ForwardCount.Dispose();
     }

@@ -5,7 +5,7 @@ namespace Garden.Kernels.Experts;
 /// <summary>The launch shapes of a rank's kernels, fixed when it is made.</summary>
 internal readonly record struct ExpertShapes(LaunchShape DispatchSend, LaunchShape DispatchReceive, LaunchShape CombineSend, LaunchShape CombineReceive)
 {
-    private const int GpuThreads = 512;
+    internal const int GpuThreads = 512;
     private const int WideThreads = 1024;
 
     /// <summary>Registers a thread may have for <see cref="WideThreads"/> of them.</summary>
