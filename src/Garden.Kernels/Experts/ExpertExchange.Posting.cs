@@ -8,20 +8,19 @@ public sealed partial class ExpertExchange<TRouting>
     /// <summary>Rows are staged: a line and its rows to each rank. False when the ring is full: asked again on a later turn.</summary>
     private bool PostRows(uint epoch)
     {
-        ExpertGroup group = _rank.Group;
         int count = 0;
         for (int rank = 0; rank < _links.Length; rank++)
         {
             ExpertPost post = Post(rank);
-            if (!MayPost(rank) || !_links[rank]!.Rounds.TellsRows(epoch, post.DispatchLine >= 0))
+            if (!MayPost(rank) || _links[rank] is not { } link || !link.Rounds.TellsRows(epoch, post.DispatchLine >= 0))
                 continue;
             _targetRanks[count] = rank;
             _targets[count++] = new ScatterTarget(
-                _links[rank]!.Window.Handle,
+                link.Window.Handle,
                 Number(Rows),
                 (long)post.DispatchLine * ExpertBuffers.LineAlignment,
-                ExpertBuffers.SlotOffset<TRouting>(group, epoch, rank, _rank.Rank),
-                ExpertBuffers.DispatchWriteBytes<TRouting>(group.Ranks, post.DispatchRows));
+                link.SlotOffset,
+                _lineBytes + ((long)post.DispatchRows * TRouting.RowBytes));
         }
 
         return Submit(_rowStaging, count, epoch, isRows: true) & PostDebts();
@@ -30,21 +29,19 @@ public sealed partial class ExpertExchange<TRouting>
     /// <summary>Results are in the slots of their sources: those of each to the rows it named.</summary>
     private bool PostResults(uint epoch)
     {
-        ExpertGroup group = _rank.Group;
-        long area = ExpertBuffers.CombineBytes<TRouting>(group.Ranks, group.Tokens) / ExpertBuffers.Parities;
         int count = 0;
         for (int rank = 0; rank < _links.Length; rank++)
         {
             ExpertPost post = Post(rank);
-            if (!MayPost(rank) || !_links[rank]!.Rounds.Answers(epoch, post.CombineRows >= 0))
+            if (!MayPost(rank) || _links[rank] is not { } link || !link.Rounds.Answers(epoch, post.CombineRows >= 0))
                 continue;
             long row = post.CombineRow & ~ExpertRankHeader.CombineAreaBit;
             _targetRanks[count] = rank;
             _targets[count++] = new ScatterTarget(
-                _links[rank]!.Combine.Handle,
+                link.Combine.Handle,
                 Number(Results),
-                ExpertBuffers.ResultsOffset<TRouting>(group, _rank.Rank, rank),
-                post.CombineRows == 0 ? 0 : ((post.CombineRow & ExpertRankHeader.CombineAreaBit) != 0 ? area : 0) + (row * TRouting.CombineRowBytes),
+                link.ResultsOffset,
+                post.CombineRows == 0 ? 0 : ((post.CombineRow & ExpertRankHeader.CombineAreaBit) != 0 ? _areaBytes : 0) + (row * TRouting.CombineRowBytes),
                 (long)post.CombineRows * TRouting.CombineRowBytes);
         }
 

@@ -31,6 +31,10 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
     private readonly ExpertPeerLink?[] _links;
     private readonly ScatterTarget[] _targets;
     private readonly int[] _targetRanks;
+
+    // Worked out once: the worker posts to all ranks in a few microseconds.
+    private readonly long _lineBytes;
+    private readonly long _areaBytes;
     private readonly MemoryRegion _window;
     private readonly MemoryRegion _combine;
     private readonly MemoryRegion _rowStaging;
@@ -58,6 +62,8 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
         ReadCounters();
         _targets = new ScatterTarget[rank.Group.Ranks];
         _targetRanks = new int[rank.Group.Ranks];
+        _lineBytes = ExpertBuffers.LineBytes<TRouting>(rank.Group.Ranks);
+        _areaBytes = ExpertBuffers.CombineBytes<TRouting>(rank.Group.Ranks, rank.Group.Tokens) / ExpertBuffers.Parities;
         _window = Register(rank.Window);
         _combine = Register(rank.CombineRegion);
         _rowStaging = Register(rows);
@@ -91,7 +97,11 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
             if (_links[address.Rank] is { Peer.State: PeerState.Ready } old)
                 throw new PlanException($"Rank {address.Rank} is connected as {old.Peer} already; connect its next life when this one has ended.");
             Peer peer = await _engine.ConnectAsync(address.Engine, deadline, _options.EngineDevice, cancellationToken).ConfigureAwait(false);
-            Link(address.Rank, new ExpertPeerLink(peer, peer.Import(address.Window), peer.Import(address.Combine), new ExpertPeerRounds(_rank.Epoch - 1)));
+            Link(address.Rank, new ExpertPeerLink(peer, peer.Import(address.Window), peer.Import(address.Combine), new ExpertPeerRounds(_rank.Epoch - 1))
+            {
+                SlotOffset = ExpertBuffers.SlotOffset<TRouting>(_rank.Group, 0, address.Rank, _rank.Rank),
+                ResultsOffset = ExpertBuffers.ResultsOffset<TRouting>(_rank.Group, _rank.Rank, address.Rank),
+            });
         }
     }
 
