@@ -122,7 +122,9 @@ internal static class ExpertRules
         decimal line = routing.Ranks == 0 ? HeaderBytes : Align(HeaderBytes + (4 * perRank));
         // Of unknown ranks each may hold one expert.
         decimal results = routing.ExactCombine && routing.Ranks != 0 ? Math.Min(routing.TopK, perRank) : 1;
-        if (!FitsOneWrite("dispatch", line, routing.RowBytes) || !FitsOneWrite("combine", 0, results * routing.CombineRowBytes))
+        // On one node nothing is written by a network.
+        bool isOneNode = routing.Ranks != 0 && routing.RanksPerNode >= routing.Ranks;
+        if (!isOneNode && (!FitsOneWrite("dispatch", line, routing.RowBytes) || !FitsOneWrite("combine", 0, results * routing.CombineRowBytes)))
             return;
 
         decimal sources = (decimal)ranks * routing.MaxTokens;

@@ -35,7 +35,8 @@ public static unsafe class CombineSend<TRouting, TSize, TTrace>
     /// <summary>The kernel. Its grid may have any number of groups.</summary>
     public static void Run(ExpertKernelArgs arguments) => Send(arguments, ILGPU.SharedMemory.GetDynamic<int>());
 
-    private static void Send(ExpertKernelArgs arguments, ArrayView<int> shared)
+    /// <summary>What the kernel does, also as one half of another.</summary>
+    internal static void Send(ExpertKernelArgs arguments, ArrayView<int> shared)
     {
         TTrace.Mark(arguments, Phase, 0);
         int ranks = arguments.Ranks, batch = RowList.Batch(Group.DimX);

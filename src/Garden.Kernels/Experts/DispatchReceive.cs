@@ -24,7 +24,8 @@ public static unsafe class DispatchReceive<TRouting, TSize, TTrace>
     /// <summary>The kernel. Its grid may have any number of groups.</summary>
     public static void Run(ExpertKernelArgs arguments) => Receive(arguments, ILGPU.SharedMemory.GetDynamic<int>());
 
-    private static void Receive(ExpertKernelArgs arguments, ArrayView<int> shared)
+    /// <summary>What the kernel does, also as one half of another.</summary>
+    internal static void Receive(ExpertKernelArgs arguments, ArrayView<int> shared)
     {
         TTrace.Mark(arguments, Phase, 0);
         ReceiveLayout layout = ReceiveLayout.Of<TRouting>(arguments.Ranks, arguments.ExpertsPerRank, Group.DimX);

@@ -25,7 +25,8 @@ public static unsafe class DispatchSend<TRouting, TRows, TTrace>
     /// <summary>The kernel. Its grid may have any number of groups; a group has whole warps.</summary>
     public static void Run(ExpertKernelArgs arguments) => Send(arguments, ILGPU.SharedMemory.GetDynamic<int>());
 
-    private static void Send(ExpertKernelArgs arguments, ArrayView<int> shared)
+    /// <summary>What the kernel does, also as one half of another.</summary>
+    internal static void Send(ExpertKernelArgs arguments, ArrayView<int> shared)
     {
         TTrace.Mark(arguments, Phase, 0);
         SendLayout layout = SendLayout.Of<TRouting>(arguments.Ranks, arguments.CounterCopies);

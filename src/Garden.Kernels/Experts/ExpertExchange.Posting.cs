@@ -11,20 +11,19 @@ public sealed partial class ExpertExchange<TRouting>
     /// <summary>Rows are staged: a line and its rows to each rank. False when there are more, or the ring is full: asked again on the next turn.</summary>
     private bool PostRows(uint epoch)
     {
-        ExpertGroup group = _rank.Group;
         int count = 0, rank = 0;
         for (; rank < _links.Length && count < RanksPerTurn; rank++)
         {
             ExpertPost post = Post(rank);
-            if (!MayPost(rank) || !_links[rank]!.TellsRows(epoch, post.DispatchLine >= 0))
+            if (!MayPost(rank) || _links[rank] is not { } link || !link.Rounds.TellsRows(epoch, post.DispatchLine >= 0))
                 continue;
             _targetRanks[count] = rank;
             _targets[count++] = new ScatterTarget(
-                _links[rank]!.Window.Handle,
+                link.Window.Handle,
                 Number(Rows),
                 (long)post.DispatchLine * ExpertBuffers.LineAlignment,
-                ExpertBuffers.SlotOffset<TRouting>(group, epoch, rank, _rank.Rank),
-                ExpertBuffers.DispatchWriteBytes<TRouting>(group.Ranks, post.DispatchRows));
+                link.SlotOffset,
+                _lineBytes + ((long)post.DispatchRows * TRouting.RowBytes));
         }
 
         return Submit(_rowStaging, count, epoch, isRows: true) && rank == _links.Length && PostDebts();
@@ -33,21 +32,19 @@ public sealed partial class ExpertExchange<TRouting>
     /// <summary>Results are in the slots of their sources: those of each to the rows it named.</summary>
     private bool PostResults(uint epoch)
     {
-        ExpertGroup group = _rank.Group;
-        long area = ExpertBuffers.CombineBytes<TRouting>(group.Ranks, group.Tokens) / ExpertBuffers.Parities;
         int count = 0, rank = 0;
         for (; rank < _links.Length && count < RanksPerTurn; rank++)
         {
             ExpertPost post = Post(rank);
-            if (!MayPost(rank) || !_links[rank]!.Answers(epoch, post.CombineRows >= 0))
+            if (!MayPost(rank) || _links[rank] is not { } link || !link.Rounds.Answers(epoch, post.CombineRows >= 0))
                 continue;
             long row = post.CombineRow & ~ExpertRankHeader.CombineAreaBit;
             _targetRanks[count] = rank;
             _targets[count++] = new ScatterTarget(
-                _links[rank]!.Combine.Handle,
+                link.Combine.Handle,
                 Number(Results),
-                ExpertBuffers.ResultsOffset<TRouting>(group, _rank.Rank, rank),
-                post.CombineRows == 0 ? 0 : ((post.CombineRow & ExpertRankHeader.CombineAreaBit) != 0 ? area : 0) + (row * TRouting.CombineRowBytes),
+                link.ResultsOffset,
+                post.CombineRows == 0 ? 0 : ((post.CombineRow & ExpertRankHeader.CombineAreaBit) != 0 ? _areaBytes : 0) + (row * TRouting.CombineRowBytes),
                 (long)post.CombineRows * TRouting.CombineRowBytes);
         }
 
@@ -59,20 +56,20 @@ public sealed partial class ExpertExchange<TRouting>
     {
         for (int rank = 0; rank < _links.Length; rank++)
         {
-            if (_links[rank] is not { IsInDebt: true } link || !MayPost(rank))
+            if (_links[rank] is not { Rounds.IsInDebt: true } link || !MayPost(rank))
                 continue;
-            while (link.Refusals != 0)
+            while (link.Rounds.Refusals != 0)
             {
                 if (!SubmitImmediate(link, NoResults))
                     return false;
-                link.RefusalTold();
+                link.Rounds.RefusalTold();
             }
 
-            while (link.Telling != 0)
+            while (link.Rounds.Telling != 0)
             {
                 if (!SubmitImmediate(link, NoRows))
                     return false;
-                link.NoRowsTold();
+                link.Rounds.NoRowsTold();
             }
         }
 
@@ -128,11 +125,11 @@ public sealed partial class ExpertExchange<TRouting>
 
     private void Submitted(int index, uint epoch, bool isRows)
     {
-        ExpertPeerLink link = _links[_targetRanks[index]]!;
+        ExpertPeerRounds rounds = _links[_targetRanks[index]]!.Rounds;
         if (isRows)
-            link.RowsTold(epoch);
+            rounds.RowsTold(epoch);
         else
-            link.ResultsTold(epoch);
+            rounds.ResultsTold(epoch);
     }
 
     private bool SubmitImmediate(ExpertPeerLink link, uint what)

@@ -8,7 +8,7 @@ namespace Garden.Kernels.Experts;
 /// receiver counts. The device is not held while rows travel.
 /// </summary>
 /// <remarks>
-/// Immediates are numbers, [what][source rank]: rows arrived, none come, results arrived, none come (<see cref="ExpertPeerLink"/> has the
+/// Immediates are numbers, [what][source rank]: rows arrived, none come, results arrived, none come (<see cref="ExpertPeerRounds"/> has the
 /// protocol). A receiver learns of nothing else, so the order of writes does not matter.
 /// </remarks>
 /// <typeparam name="TRouting">A struct with <see cref="ExpertRoutingAttribute"/>.</typeparam>
@@ -31,6 +31,10 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
     private readonly ExpertPeerLink?[] _links;
     private readonly ScatterTarget[] _targets;
     private readonly int[] _targetRanks;
+
+    // Worked out once: the worker posts to all ranks in a few microseconds.
+    private readonly long _lineBytes;
+    private readonly long _areaBytes;
     private readonly MemoryRegion _window;
     private readonly MemoryRegion _combine;
     private readonly MemoryRegion _rowStaging;
@@ -58,6 +62,8 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
         ReadCounters();
         _targets = new ScatterTarget[rank.Group.Ranks];
         _targetRanks = new int[rank.Group.Ranks];
+        _lineBytes = ExpertBuffers.LineBytes<TRouting>(rank.Group.Ranks);
+        _areaBytes = ExpertBuffers.CombineBytes<TRouting>(rank.Group.Ranks, rank.Group.Tokens) / ExpertBuffers.Parities;
         _window = Register(rank.Window);
         _combine = Register(rank.CombineRegion);
         _rowStaging = Register(rows);
@@ -91,7 +97,11 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
             if (_links[address.Rank] is { Peer.State: PeerState.Ready } old)
                 throw new PlanException($"Rank {address.Rank} is connected as {old.Peer} already; connect its next life when this one has ended.");
             Peer peer = await _engine.ConnectAsync(address.Engine, deadline, _options.EngineDevice, cancellationToken).ConfigureAwait(false);
-            Link(address.Rank, new ExpertPeerLink(peer, peer.Import(address.Window), peer.Import(address.Combine), _rank.Epoch - 1));
+            Link(address.Rank, new ExpertPeerLink(peer, peer.Import(address.Window), peer.Import(address.Combine), new ExpertPeerRounds(_rank.Epoch - 1))
+            {
+                SlotOffset = ExpertBuffers.SlotOffset<TRouting>(_rank.Group, 0, address.Rank, _rank.Rank),
+                ResultsOffset = ExpertBuffers.ResultsOffset<TRouting>(_rank.Group, _rank.Rank, address.Rank),
+            });
         }
     }
 
@@ -142,7 +152,7 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
             {
                 for (int rank = 0; rank < _links.Length; rank++)
                 {
-                    if (_links[rank] is { } link && MayPost(rank) && (link.Unanswered != 0 || link.Told != (uint)RowsStaged.Value))
+                    if (_links[rank] is { } link && MayPost(rank) && (link.Rounds.Unanswered != 0 || link.Rounds.Told != (uint)RowsStaged.Value))
                         return false;
                 }
 
@@ -200,7 +210,7 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
     {
         lock (_arrival)
         {
-            uint round = link.Told;
+            uint round = link.Rounds.Told;
             for (uint word = 0; word < 4; word++)
                 Store(Word(rank, word * sizeof(uint)), round);
             // What the rank's earlier life told has nothing to do with this one's; at the first one nobody knew this exchange's address before it counted.
@@ -242,29 +252,29 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
             if (come <= 0)
                 return;
             _counted[Index(what, rank)] = count;
-            ExpertPeerLink link = _links[rank]!;
+            ExpertPeerRounds rounds = _links[rank]!.Rounds;
             if (what == NoRows)
             {
-                link.HearNoRows((uint)come);
+                rounds.HearNoRows((uint)come);
             }
             else if (what == Rows)
             {
                 // Rows of a round mean that the results of those before are taken.
-                if (link.HearRows((uint)come))
+                if (rounds.HearRows((uint)come))
                 {
-                    Store(Word(rank, ExpertWait.CombineConsumed), link.Heard - 1);
-                    Store(Word(rank, ExpertWait.DispatchArrived), link.Heard);
+                    Store(Word(rank, ExpertWait.CombineConsumed), rounds.Heard - 1);
+                    Store(Word(rank, ExpertWait.DispatchArrived), rounds.Heard);
                 }
             }
             else
             {
-                if (link.Answer((uint)come, what == Results) is var round and not 0)
+                if (rounds.Answer((uint)come, what == Results) is var round and not 0)
                     Store(Word(rank, ExpertWait.CombineArrived), round);
-                if (link.Unanswered == 0)
-                    Store(Word(rank, ExpertWait.DispatchConsumed), link.Told);
+                if (rounds.Unanswered == 0)
+                    Store(Word(rank, ExpertWait.DispatchConsumed), rounds.Told);
             }
 
-            if (link.IsInDebt)
+            if (rounds.IsInDebt)
                 _debts.Signal(++_debtsRaised);
             Monitor.PulseAll(_arrival);
         }
@@ -324,8 +334,8 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
 
     /// <summary>True when the rank has told about the round, and what is missing does not come.</summary>
     private bool HasNone(int rank, ExpertPhase phase, uint epoch) => phase == ExpertPhase.DispatchReceive
-        ? (int)(_links[rank]!.Heard - epoch) >= 0
-        : _links[rank]!.HasNoResults(epoch);
+        ? (int)(_links[rank]!.Rounds.Heard - epoch) >= 0
+        : _links[rank]!.Rounds.HasNoResults(epoch);
 
     /// <summary>A peer's counter in mapped memory: what it tells about a rank of another node.</summary>
     private unsafe nint Word(int rank, uint counter) =>

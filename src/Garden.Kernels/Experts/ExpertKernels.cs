@@ -11,15 +11,16 @@ public sealed class ExpertKernels<TRouting> : IDisposable
 
     /// <summary>Compiles and loads the kernels.</summary>
     /// <param name="device">The device.</param>
+    /// <param name="fused">True for the kernels of <see cref="ExpertRank{TRouting}.Dispatch"/> and <see cref="ExpertRank{TRouting}.Combine"/> too.</param>
     /// <exception cref="PlanException">The routing's scale block is not one the kernels quantise with.</exception>
     /// <exception cref="KernelCompilationException">They could not be compiled.</exception>
-    public ExpertKernels(KernelDevice device)
-        : this(device, traced: false)
+    public ExpertKernels(KernelDevice device, bool fused = false)
+        : this(device, fused, traced: false)
     {
     }
 
     /// <summary>The same; traced kernels stamp a timeline into <see cref="ExpertRank{TRouting}.Trace"/>.</summary>
-    internal ExpertKernels(KernelDevice device, bool traced)
+    internal ExpertKernels(KernelDevice device, bool fused, bool traced)
     {
         ArgumentNullException.ThrowIfNull(device);
         bool quantizes = TRouting.Element == ExpertElement.Float8E4M3;
@@ -28,7 +29,9 @@ public sealed class ExpertKernels<TRouting> : IDisposable
         Device = device;
         Traced = traced;
         _loaded = traced ? Load<ClockTrace>(device, quantizes) : Load<NoTrace>(device, quantizes);
+        Fused = fused ? new FusedKernels<TRouting>(device) : null;
         SetWord = device.Load<SetWordArgs>(Experts.SetWord.Run);
+        ForwardCount = device.Load<ForwardCountArgs>(Experts.ForwardCount.Run);
     }
 
     /// <summary>The device.</summary>
@@ -41,14 +44,21 @@ public sealed class ExpertKernels<TRouting> : IDisposable
 
     internal DeviceKernel<ExpertKernelArgs> CombineReceive => _loaded.CombineReceive;
 
+    /// <summary>Both halves at once; null when they were not asked for.</summary>
+    internal FusedKernels<TRouting>? Fused { get; }
+
     internal DeviceKernel<SetWordArgs> SetWord { get; }
+
+    internal DeviceKernel<ForwardCountArgs> ForwardCount { get; }
 
     /// <inheritdoc/>
     public void Dispose()
     {
         foreach (DeviceKernel<ExpertKernelArgs> kernel in _loaded.All)
             kernel.Dispose();
+        Fused?.Dispose();
         SetWord.Dispose();
+        ForwardCount.Dispose();
     }
 
     /// <summary>The sending kernel for activations that are quantised on the way, or for those of the wire's type, and for few tokens.</summary>

@@ -115,13 +115,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
     public void DispatchSend(DeviceStream stream, in ExpertTokens tokens)
     {
         RequireConnected();
-        bool quantize = TRouting.Element == ExpertElement.Float8E4M3 && tokens.Scales is null;
-        long rowBytes = quantize ? QuantizedRows<TRouting>.InputRowBytes : CopiedRows<TRouting>.InputRowBytes;
-        _arguments.Input = Require(tokens.Rows, Group.Tokens * rowBytes, "activations");
-        _arguments.TopK = Require(tokens.TopK, sizeof(int) * (long)Group.Tokens * TRouting.TopK, "choices");
-        _arguments.Weights = Require(tokens.Weights, sizeof(float) * (long)Group.Tokens * TRouting.TopK, "weights");
-        _arguments.InputScales = tokens.Scales is null ? 0 : Require(tokens.Scales, sizeof(float) * (long)Group.Tokens * TRouting.ScaleCount, "scales");
-        Launch(_kernels.DispatchSend(quantize, Shapes.Few), stream, Shapes.DispatchSend);
+        Launch(_kernels.DispatchSend(SetTokensOf(in tokens), Shapes.Few), stream, Shapes.DispatchSend);
     }
 
     /// <summary>Takes the rows of all ranks and lays them out for the experts.</summary>
@@ -129,16 +123,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
     public void DispatchReceive(DeviceStream stream, ExpertRows output)
     {
         RequireConnected();
-        ArgumentNullException.ThrowIfNull(output);
-        long rows = ExpertRows.CapacityOf<TRouting>(Group, Options.Output);
-        if (output.Output != Options.Output || output.Capacity < rows)
-            throw new PlanException($"The output is for {output.Capacity} rows of {output.Output}; this rank delivers up to {rows} of {Options.Output}. Allocate it with ExpertRows.Allocate of this rank.");
-        _arguments.Rows = Require(output.Rows, rows * TRouting.HiddenSize * TRouting.ElementBytes, "rows");
-        _arguments.RowScales = output.Scales is { } scales ? Require(scales, rows * TRouting.ScaleCount * sizeof(float), "row scales") : 0;
-        _arguments.RowWeights = (ulong)output.Weights.Address;
-        _arguments.RowExperts = output.Experts is { } experts ? (ulong)experts.Address : 0;
-        _arguments.FirstRows = (ulong)output.FirstRows.Address;
-        _arguments.ExpertCounts = (ulong)output.ExpertCounts.Address;
+        SetOutput(output);
         Launch(_kernels.DispatchReceive(Shapes.Few), stream, Shapes.DispatchReceive);
     }
 
@@ -149,7 +134,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
     public void CombineSend(DeviceStream stream, DeviceBuffer results)
     {
         RequireConnected();
-        _arguments.Results = Require(results, ExpertRows.CapacityOf<TRouting>(Group, Options.Output) * TRouting.HiddenSize * TRouting.CombineElementBytes, "results");
+        SetResults(results);
         Launch(_kernels.CombineSend(Shapes.Few, Options.Output), stream, Shapes.CombineSend);
     }
 
@@ -161,8 +146,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
     public void CombineReceive(DeviceStream stream, DeviceBuffer combined, bool accumulate = false)
     {
         RequireConnected();
-        _arguments.Combined = Require(combined, (long)Group.Tokens * TRouting.HiddenSize * TRouting.CombineElementBytes, "combined rows");
-        _arguments.Accumulate = accumulate ? 1 : 0;
+        SetCombined(combined, accumulate);
         Launch(_kernels.CombineReceive, stream, Shapes.CombineReceive);
     }
 
@@ -173,6 +157,39 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
             return;
         _disposed = true;
         _memory.Dispose();
+    }
+
+    private bool SetTokensOf(in ExpertTokens tokens)
+    {
+        bool quantize = TRouting.Element == ExpertElement.Float8E4M3 && tokens.Scales is null;
+        long rowBytes = quantize ? QuantizedRows<TRouting>.InputRowBytes : CopiedRows<TRouting>.InputRowBytes;
+        _arguments.Input = Require(tokens.Rows, Group.Tokens * rowBytes, "activations");
+        _arguments.TopK = Require(tokens.TopK, sizeof(int) * (long)Group.Tokens * TRouting.TopK, "choices");
+        _arguments.Weights = Require(tokens.Weights, sizeof(float) * (long)Group.Tokens * TRouting.TopK, "weights");
+        _arguments.InputScales = tokens.Scales is null ? 0 : Require(tokens.Scales, sizeof(float) * (long)Group.Tokens * TRouting.ScaleCount, "scales");
+        return quantize;
+    }
+
+    private void SetOutput(ExpertRows output)
+    {
+        ArgumentNullException.ThrowIfNull(output);
+        long rows = ExpertRows.CapacityOf<TRouting>(Group, Options.Output);
+        if (output.Output != Options.Output || output.Capacity < rows)
+            throw new PlanException($"The output is for {output.Capacity} rows of {output.Output}; this rank delivers up to {rows} of {Options.Output}. Allocate it with ExpertRows.Allocate of this rank.");
+        _arguments.Rows = Require(output.Rows, rows * TRouting.HiddenSize * TRouting.ElementBytes, "rows");
+        _arguments.RowScales = output.Scales is { } scales ? Require(scales, rows * TRouting.ScaleCount * sizeof(float), "row scales") : 0;
+        _arguments.RowWeights = (ulong)output.Weights.Address;
+        _arguments.RowExperts = output.Experts is { } experts ? (ulong)experts.Address : 0;
+        _arguments.FirstRows = (ulong)output.FirstRows.Address;
+        _arguments.ExpertCounts = (ulong)output.ExpertCounts.Address;
+    }
+
+    private void SetResults(DeviceBuffer results) => _arguments.Results = Require(results, ExpertRows.CapacityOf<TRouting>(Group, Options.Output) * TRouting.HiddenSize * TRouting.CombineElementBytes, "results");
+
+    private void SetCombined(DeviceBuffer combined, bool accumulate)
+    {
+        _arguments.Combined = Require(combined, (long)Group.Tokens * TRouting.HiddenSize * TRouting.CombineElementBytes, "combined rows");
+        _arguments.Accumulate = accumulate ? 1 : 0;
     }
 
     private void Launch(DeviceKernel<ExpertKernelArgs> kernel, DeviceStream stream, in LaunchShape shape)

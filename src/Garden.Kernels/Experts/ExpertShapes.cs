@@ -5,7 +5,7 @@ namespace Garden.Kernels.Experts;
 /// <summary>The launch shapes of a rank's kernels, fixed when it is made.</summary>
 internal readonly record struct ExpertShapes(bool Few, int ResultParts, LaunchShape DispatchSend, LaunchShape DispatchReceive, LaunchShape CombineSend, LaunchShape CombineReceive)
 {
-    private const int GpuThreads = 512;
+    internal const int GpuThreads = 512;
     private const int MostParts = 2;
     private const int WideThreads = 1024;
 

@@ -54,6 +54,13 @@ public sealed class ExpertPtxTests
         Assert.Contains("fma.rn.f32", Check(CombineReceive<DeepSeekExact, NoTrace>.Run), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void BothHalves()
+    {
+        Check(FusedDispatch<DeepSeekFp8, QuantizedRows<DeepSeekFp8>>.Run);
+        Check(FusedCombine<DeepSeekFp8>.Run);
+    }
+
     private static string Check(Action<ExpertKernelArgs> kernel)
     {
         string text = PtxCompiler.Compile(kernel, s_hopper).Text;

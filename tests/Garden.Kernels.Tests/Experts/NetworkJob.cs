@@ -13,10 +13,11 @@ internal sealed class NetworkJob<TRouting> : IAsyncDisposable
     private readonly TransferEngine?[] _engines;
     private readonly Func<int, IFabric> _fabric;
     private readonly bool _callerDriven;
+    private readonly ExpertOutput _output;
 
-    private NetworkJob(Func<int, IFabric> fabric, ExpertKernels<TRouting> kernels, ExpertGroup group, bool callerDriven)
+    private NetworkJob(Func<int, IFabric> fabric, ExpertKernels<TRouting> kernels, ExpertGroup group, bool callerDriven, ExpertOutput output)
     {
-        (_fabric, _callerDriven) = (fabric, callerDriven);
+        (_fabric, _callerDriven, _output) = (fabric, callerDriven, output);
         _engines = [.. Enumerable.Range(0, group.Ranks).Select(Engine)];
         Make(kernels, group);
     }
@@ -25,9 +26,10 @@ internal sealed class NetworkJob<TRouting> : IAsyncDisposable
 
     public ExpertHarness<TRouting> Harness { get; private set; }
 
-    public static async Task<NetworkJob<TRouting>> StartAsync(Func<int, IFabric> fabric, ExpertKernels<TRouting> kernels, ExpertGroup group, bool callerDriven = false)
+    public static async Task<NetworkJob<TRouting>> StartAsync(
+        Func<int, IFabric> fabric, ExpertKernels<TRouting> kernels, ExpertGroup group, bool callerDriven = false, ExpertOutput output = ExpertOutput.ExpertContiguous)
     {
-        var job = new NetworkJob<TRouting>(fabric, kernels, group, callerDriven);
+        var job = new NetworkJob<TRouting>(fabric, kernels, group, callerDriven, output);
         await job.ConnectAsync();
         return job;
     }
@@ -46,7 +48,7 @@ internal sealed class NetworkJob<TRouting> : IAsyncDisposable
     private void Make(ExpertKernels<TRouting> kernels, ExpertGroup group)
     {
         Group = group;
-        Harness = new ExpertHarness<TRouting>(kernels, group, new ExpertRankOptions { Output = ExpertOutput.ExpertContiguous }, connect: false);
+        Harness = new ExpertHarness<TRouting>(kernels, group, new ExpertRankOptions { Output = _output }, connect: false);
         Harness.Exchanges = [.. Harness.Ranks.Select(rank => new ExpertExchange<TRouting>(rank, _engines[rank.Rank]!))];
     }
 
