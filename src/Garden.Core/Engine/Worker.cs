@@ -178,7 +178,13 @@ internal sealed unsafe partial class Worker : IDisposable
         worked |= TakeSubmissions();
         worked |= FlushMessages();
         worked |= PollCompletions();
-        worked |= Watchers.Run(_logger);
+        // What handlers submit is posted on this turn.
+        if (Watchers.Run(_logger))
+        {
+            TakeSubmissions();
+            worked = true;
+        }
+
         worked |= RunQueues();
         FlushNics();
         // Seldom: reading the clock costs as much as a small write. A park reads it in any case.
