@@ -35,12 +35,18 @@ internal static class FabricCommand
             DefaultValueFactory = static _ => [0, 1024],
         };
         var rounds = new Option<int>("--rounds") { Description = "With --bytes or --chains: pairs of samples.", DefaultValueFactory = static _ => 41 };
+        var latency = new Option<bool>("--latency") { Description = $"With --bytes, each at most {PairMemory.MostLatencyBytes}: latencies instead of throughput." };
         var raw = new Option<bool>("--raw-only") { Description = "Only the loop on the bare provider, a sample for each line \"BYTES MILLISECONDS\" of the input: perf/compare-native.sh." };
         var engine = new Option<bool>("--engine-only") { Description = "Only the engine, by the same lines: perf/compare-perftest.sh." };
         var chains = new Option<bool>("--chains") { Description = "verbs: only chains of 16 writes beside chains of one, both through the engine." };
+        latency.Validators.Add(result =>
+        {
+            if (!result.Implicit && (result.GetResult(bytes) is not { } given || given.GetValueOrDefault<long[]>() is not { Length: > 0 } lengths || lengths.Any(static one => one > PairMemory.MostLatencyBytes)))
+                result.AddError($"--latency goes with --bytes, lengths of 1 to {PairMemory.MostLatencyBytes} bytes.");
+        });
         var command = new Command("fabric", "Latency and throughput of the engine on a fabric, beside the same loop on the bare provider in the same run. One thread drives both ends.")
         {
-            fabric, bind, quick, sample, bytes, pages, rounds, raw, engine, chains,
+            fabric, bind, quick, sample, bytes, pages, rounds, latency, raw, engine, chains,
         };
         command.SetAction((parse, _) =>
         {
@@ -52,6 +58,8 @@ internal static class FabricCommand
                     SampleScenario.Run(choice, parse.GetValue(engine), Console.In, Console.Out);
                 else if (parse.GetValue(chains))
                     Scenario(parse.GetValue(rounds)).RunChains();
+                else if (parse.GetValue(latency))
+                    Scenario(1).RunLatencies(parse.GetValue(bytes)!);
                 else if (parse.GetValue(bytes) is { Length: > 0 } lengths)
                     Scenario(parse.GetValue(rounds)).RunRows(lengths, parse.GetValue(pages)!);
                 else
