@@ -65,8 +65,10 @@ internal sealed unsafe partial class NvlinkDomain
 
         _accepted += posted;
         _refused |= posted < writes.Length;
-        _flows = true;
-        _bursts |= isBurst;
+        // What was refused comes again when something has ended: nothing waits for it to come.
+        bool isWhole = posted == writes.Length;
+        _flows |= isWhole;
+        _bursts |= isWhole && isBurst;
         if (isEnded)
             AdvanceAll();
         WakePeers();
