@@ -6,8 +6,8 @@ namespace Garden.Kernels.Nvlink;
 
 /// <summary>From posted writes to copies on the stream.</summary>
 /// <remarks>
-/// What is posted is added to the open batch, which goes at once when nothing is under way. While something is, and as long as more is
-/// posted between two polls, it grows: a launch costs the host as much as a hundred writes do.
+/// What is posted is added to the open batch, which goes at once when nothing is under way, unless it is a part of more. While something
+/// is under way, and as long as more is posted between two polls, it grows: a launch costs the host as much as a hundred writes do.
 /// </remarks>
 internal sealed unsafe partial class NvlinkDomain
 {
