@@ -122,6 +122,7 @@ fi
 if [[ -d samples/ExpertParallel ]]; then
     step "sample: ExpertParallel" expert_sample --rounds 2 --json
     step "sample: ExpertParallel, BF16, skewed, tcp" expert_sample --rounds 2 --bf16 --zipf --fabric tcp --json
+    step "sample: ExpertParallel, four processes over tcp, a rank killed and brought back" expert_sample --processes --kill 2 --rounds 1 --tokens 4
     step "sample: ExpertParallel notices a spoiled result" must_fail expert_sample --rounds 1 --corrupt
 fi
 if [[ -d perf/Garden.Perf/Soak ]]; then

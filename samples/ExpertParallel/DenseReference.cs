@@ -2,7 +2,7 @@ using Garden.Experts;
 
 namespace ExpertParallel;
 
-/// <summary>What a model without any exchange would compute, in double precision: for each token the weighted sum over its experts.</summary>
+/// <summary>What a model without any exchange would compute, in double precision: for each token the weighted sum over its experts, but for those of masked ranks.</summary>
 internal static class DenseReference
 {
     /// <summary>1 − cosine of what came back and what should have, over all tokens of a rank.</summary>
@@ -18,6 +18,8 @@ internal static class DenseReference
             for (int k = 0; k < TRouting.TopK; k++)
             {
                 int at = (token * TRouting.TopK) + k;
+                if (rank.Masked.Contains(ExpertPlacement.RankOf<TRouting>(rank.Rank.Group.Ranks, rank.Choices[at])))
+                    continue;
                 expected += rank.Weights[at] * ToyExperts.Factor(rank.Choices[at], element) * Numbers.FromBFloat16(rank.Input[i]);
             }
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using ExpertParallel;
+using ExpertParallel.Processes;
 using Garden;
 
 const int WrongData = 1;
@@ -18,9 +19,12 @@ var cuda = new Option<int?>("--cuda") { Description = "A CUDA device for all ran
 var seed = new Option<int>("--seed") { Description = "Seed of tokens and choices.", DefaultValueFactory = static _ => 1 };
 var corrupt = new Option<bool>("--corrupt") { Description = "Spoil one result: the run must notice and fail." };
 var json = new Option<bool>("--json") { Description = "Print the figures as one JSON object." };
+var processes = new Option<bool>("--processes") { Description = "A process a rank, over tcp (libfabric must be installed)." };
+var kill = new Option<int?>("--kill") { Description = "With --processes: kill this rank in the middle of a dispatch; the others name it, go on without it, and take it in again." };
+var role = new Option<int?>("--rank") { Description = "Be this rank of a job that another process leads.", Hidden = true };
 var command = new RootCommand("Sends tokens to the ranks of their experts and back, DeepSeek-V3's shape, and compares with a dense model in double precision.")
 {
-    ranks, perNode, tokens, rounds, zipf, bf16, fabric, cuda, seed, corrupt, json,
+    ranks, perNode, tokens, rounds, zipf, bf16, fabric, cuda, seed, corrupt, json, processes, kill, role,
 };
 command.SetAction(async (parsed, cancellationToken) =>
 {
@@ -37,9 +41,16 @@ command.SetAction(async (parsed, cancellationToken) =>
         Seed = parsed.GetValue(seed),
         Corrupt = parsed.GetValue(corrupt),
         Json = parsed.GetValue(json),
+        Processes = parsed.GetValue(processes),
+        Kill = parsed.GetValue(kill),
+        Rank = parsed.GetValue(role),
     };
     try
     {
+        if (options.Rank is { } rank)
+            return options.Bf16 ? await RankServer<DeepSeekV3Bf16>.RunAsync(options, rank, cancellationToken) : await RankServer<DeepSeekV3>.RunAsync(options, rank, cancellationToken);
+        if (options.Processes)
+            return await ProcessJob.RunAsync(options, cancellationToken);
         JobResult result = options.Bf16 ? await ExpertJob.RunAsync<DeepSeekV3Bf16>(options, cancellationToken) : await ExpertJob.RunAsync<DeepSeekV3>(options, cancellationToken);
         Console.WriteLine(options.Json
             ? JsonSerializer.Serialize(result)

@@ -37,6 +37,9 @@ internal sealed class RankWork<TRouting> : IAsyncDisposable
 
     public ExpertAddress? Address => _exchange?.Address;
 
+    /// <summary>Ranks that are gone on without.</summary>
+    public HashSet<int> Masked { get; } = [];
+
     /// <summary>This round's tokens.</summary>
     public ushort[] Input { get; private set; } = [];
 
@@ -51,6 +54,21 @@ internal sealed class RankWork<TRouting> : IAsyncDisposable
             Rank.Connect(peer.Rank.Rank, peer.Rank.Addresses);
         if (_exchange is not null)
             await _exchange.ConnectAsync(all.Select(static peer => peer.Address!), _deadline, cancellationToken);
+    }
+
+    /// <summary>Connects ranks that are all on other nodes.</summary>
+    public async Task ConnectAsync(IEnumerable<ExpertAddress> others, CancellationToken cancellationToken)
+    {
+        await _exchange!.ConnectAsync(others, _deadline, cancellationToken);
+        foreach (ExpertAddress other in others)
+            Masked.Remove(other.Rank);
+    }
+
+    /// <summary>Goes on without a rank whose process has ended.</summary>
+    public void Mask(int rank)
+    {
+        Rank.Mask(rank, isGone: true);
+        Masked.Add(rank);
     }
 
     public void Send(Random random, int tokens, bool zipf)

@@ -24,6 +24,15 @@ internal sealed record SampleOptions
     public bool Corrupt { get; init; }
 
     public bool Json { get; init; }
+
+    /// <summary>True for a process a rank.</summary>
+    public bool Processes { get; init; }
+
+    /// <summary>The rank to kill in the middle of a dispatch.</summary>
+    public int? Kill { get; init; }
+
+    /// <summary>The rank that this process is.</summary>
+    public int? Rank { get; init; }
 }
 
 /// <summary>What carries rows between nodes.</summary>

@@ -18,7 +18,7 @@ internal sealed class ExpertJob<TRouting> : IDisposable
     public ExpertJob(KernelDevice device, int ranks, int tokens, ExpertRankOptions options, int routings, bool zipf, bool traced = false)
     {
         Device = device;
-        Kernels = Own(new ExpertKernels<TRouting>(device, traced));
+        Kernels = Own(new ExpertKernels<TRouting>(device, fused: false, traced));
         Group = ExpertGroup.Of<TRouting>(ranks, ranks, tokens, 1);
         Ranks = [.. Enumerable.Range(0, ranks).Select(rank => Own(new ExpertRank<TRouting>(Kernels, Group, rank, options)))];
         foreach (ExpertRank<TRouting> rank in Ranks)

@@ -13,7 +13,7 @@ internal sealed unsafe class CopyPair(PairMemory memory) : IWritePair
         {
             // Safe: a workload's places lie inside its area.
             for (int write = 0; write < workload.WritesPerOperation; write++)
-                Buffer.MemoryCopy(source + workload.SourceOffset(slot, write), destination + workload.DestinationOffset(slot, write), workload.Bytes, workload.Bytes);
+                Buffer.MemoryCopy(source + workload.SourceOffset(new WritePlace(slot, write)), destination + workload.DestinationOffset(new WritePlace(slot, write)), workload.Bytes, workload.Bytes);
         }
     }
 

@@ -103,9 +103,9 @@ internal sealed class EngineWrites : IWritePair
 
     private Transfer SubmitSingle(Workload workload, int slot) => _sender.Engine.Submit(new SingleWrite(
         _sender.Region.Handle,
-        workload.SourceOffset(slot, 0),
+        workload.SourceOffset(new WritePlace(slot, 0)),
         _sender.Remote.Handle,
-        workload.DestinationOffset(slot, 0),
+        workload.DestinationOffset(new WritePlace(slot, 0)),
         workload.Bytes,
         _receiver.Counter.Immediate));
 

@@ -35,10 +35,16 @@ internal static class FabricCommand
             DefaultValueFactory = static _ => [0, 1024],
         };
         var rounds = new Option<int>("--rounds") { Description = "With --bytes: pairs of samples.", DefaultValueFactory = static _ => 41 };
+        var latency = new Option<bool>("--latency") { Description = $"With --bytes, each at most {PairMemory.MostLatencyBytes}: latencies instead of throughput." };
         var raw = new Option<bool>("--raw-only") { Description = "Only the loop on the bare provider, a sample for each line \"BYTES MILLISECONDS\" of the input: perf/compare-native.sh." };
+        latency.Validators.Add(result =>
+        {
+            if (result.GetResult(bytes) is not { } given || given.GetValueOrDefault<long[]>() is not { Length: > 0 } lengths || lengths.Any(static one => one > PairMemory.MostLatencyBytes))
+                result.AddError($"--latency goes with --bytes, lengths of 1 to {PairMemory.MostLatencyBytes} bytes.");
+        });
         var command = new Command("fabric", "Latency and throughput of the engine on a fabric, beside the same loop on the bare provider in the same run. One thread drives both ends.")
         {
-            fabric, bind, quick, sample, bytes, pages, rounds, raw,
+            fabric, bind, quick, sample, bytes, pages, rounds, latency, raw,
         };
         command.SetAction((parse, _) =>
         {
@@ -48,6 +54,8 @@ internal static class FabricCommand
             {
                 if (parse.GetValue(raw))
                     RawScenario.Run(choice, Console.In, Console.Out);
+                else if (parse.GetValue(latency))
+                    Scenario(1).RunLatencies(parse.GetValue(bytes)!);
                 else if (parse.GetValue(bytes) is { Length: > 0 } lengths)
                     Scenario(parse.GetValue(rounds)).RunRows(lengths, parse.GetValue(pages)!);
                 else

@@ -36,6 +36,20 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, int rou
         }
     }
 
+    /// <summary>Latencies of some lengths alone, from many samples.</summary>
+    public void RunLatencies(IReadOnlyList<long> lengths)
+    {
+        using var memory = new PairMemory();
+        (EngineWrites engine, IWritePair ceiling) = choice.Open(memory, DefaultDepth);
+        using (engine)
+        using (ceiling)
+        {
+            WarmUp(engine, ceiling);
+            foreach (long bytes in lengths)
+                Latencies(bytes, engine, ceiling, TimeSpan.FromSeconds(4));
+        }
+    }
+
     public void Run(bool quick)
     {
         using var memory = new PairMemory();
@@ -46,10 +60,7 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, int rou
             WarmUp(engine, ceiling);
             Verify(memory, s_odd, engine, ceiling);
             foreach (long bytes in (long[])(quick ? [8, 4096] : [8, 64, 512, 4096, 65_536, 1 << 20]))
-            {
-                Latency("one_way", bytes, pair => pair.OneWay(bytes), engine, ceiling, quick);
-                Latency("round_trip", bytes, pair => pair.RoundTrip(bytes), engine, ceiling, quick);
-            }
+                Latencies(bytes, engine, ceiling, TimeSpan.FromSeconds(quick ? 0.3 : 0.8));
 
             foreach (long bytes in (long[])(quick ? [8, 4096, 65_536, 1 << 20] : [8, 64, 512, 4096, 16_384, 65_536, 262_144, 1 << 20, 4 << 20, 16 << 20, 64 << 20]))
                 Throughput(bytes, 0, DepthOf(bytes), engine, ceiling);
@@ -141,9 +152,15 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, int rou
         report.Row("verify", ("fabric", choice.Name), ("sizes", string.Join(' ', lengths)), ("bytes_compared", bytes), ("area_bytes", Workload.AreaBytes));
     }
 
-    private void Latency(string name, long bytes, Func<IWritePair, long> measure, IWritePair engine, IWritePair ceiling, bool quick)
+    private void Latencies(long bytes, IWritePair engine, IWritePair ceiling, TimeSpan each)
     {
-        (double[] engines, double[] ceilings) = PairedMeasurement.Latencies(measure, engine, ceiling, TimeSpan.FromSeconds(quick ? 0.3 : 0.8), sample);
+        Latency("one_way", bytes, pair => pair.OneWay(bytes), engine, ceiling, each);
+        Latency("round_trip", bytes, pair => pair.RoundTrip(bytes), engine, ceiling, each);
+    }
+
+    private void Latency(string name, long bytes, Func<IWritePair, long> measure, IWritePair engine, IWritePair ceiling, TimeSpan each)
+    {
+        (double[] engines, double[] ceilings) = PairedMeasurement.Latencies(measure, engine, ceiling, each, sample);
         report.Line(
             "latency",
             ("fabric", choice.Name),

@@ -36,8 +36,8 @@ internal sealed class PairMemory : IDisposable
         {
             for (int write = 0; write < workload.WritesPerOperation; write++)
             {
-                Source.Span(workload.SourceOffset(operation, write), (int)workload.Bytes)
-                    .CopyTo(expected[(int)workload.DestinationOffset(operation, write)..]);
+                Source.Span(workload.SourceOffset(new WritePlace(operation, write)), (int)workload.Bytes)
+                    .CopyTo(expected[(int)workload.DestinationOffset(new WritePlace(operation, write))..]);
             }
         }
 

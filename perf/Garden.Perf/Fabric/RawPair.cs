@@ -19,24 +19,14 @@ internal sealed class RawPair : IWritePair
     public void Write(Workload workload, long operations)
     {
         var limit = new TurnLimit();
-        int perOperation = workload.WritesPerOperation;
-        long total = operations * perOperation, posted = 0, began = _sender.Ended;
-        int write = 0, slot = 0;
+        long total = operations * workload.WritesPerOperation, posted = 0, began = _sender.Ended;
+        var next = default(WritePlace);
         long ended = began + total, arrived = _receiver.Arrived + total;
         while (_sender.Ended < ended || _receiver.Arrived < arrived)
         {
-            while (posted < total
-                && posted - (_sender.Ended - began) < workload.Depth
-                && _sender.TryPost(workload.SourceOffset(slot, write), workload.DestinationOffset(slot, write), workload.Bytes, posted + 1 < total))
-            {
-                posted++;
-                if (++write == perOperation)
-                {
-                    write = 0;
-                    slot = workload.Next(slot);
-                }
-            }
-
+            long most = Math.Min(total - posted, workload.Depth - (posted - (_sender.Ended - began)));
+            if (most > 0)
+                posted += _sender.Post(workload, ref next, most, most == total - posted);
             Turn(_sender, _receiver);
             limit.Count();
         }

@@ -55,14 +55,23 @@ internal sealed class Workload : IDisposable
     /// <summary>Operations of which all together write every place once.</summary>
     public int Cycle => Slots;
 
-    /// <summary>The place after one, so that a loop over operations divides nothing.</summary>
+    /// <summary>Goes to the place after one, so that a loop over writes divides nothing.</summary>
+    public void Advance(ref WritePlace place)
+    {
+        if (Pages != 0)
+            place.Page = place.Page + 1 == Pages ? 0 : place.Page + 1;
+        else
+            place.Slot = Next(place.Slot);
+    }
+
+    /// <summary>The slot after one.</summary>
     public int Next(int slot) => slot + 1 == Slots ? 0 : slot + 1;
 
-    /// <summary>Where a write of an operation in that slot reads.</summary>
-    public long SourceOffset(int slot, int write) => Pages == 0 ? slot * Stride : _sourcePages[write] * Stride;
+    /// <summary>Where a write reads.</summary>
+    public long SourceOffset(WritePlace place) => Pages == 0 ? place.Slot * Stride : _sourcePages[place.Page] * Stride;
 
     /// <summary>Where it writes.</summary>
-    public long DestinationOffset(int slot, int write) => Pages == 0 ? slot * Stride : _destinationPages[write] * Stride;
+    public long DestinationOffset(WritePlace place) => Pages == 0 ? place.Slot * Stride : _destinationPages[place.Page] * Stride;
 
     public void Dispose()
     {

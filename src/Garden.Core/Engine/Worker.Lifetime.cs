@@ -158,7 +158,7 @@ internal sealed unsafe partial class Worker
     /// <summary>Ends what comes to a worker that will not run it any more.</summary>
     private void RejectAll(Exception cause)
     {
-        while (_commands.TryDequeue(out Command? command))
+        while (TryTakeCommand(out Command? command))
             command.Reject?.Invoke(cause);
         while (_ring.Peek() is var slot && slot is not null)
         {

@@ -54,6 +54,9 @@ internal sealed unsafe partial class Worker
 
     private bool FlushMessages()
     {
+        // In the outboxes or on their way there.
+        if (Volatile.Read(ref _queuedMessages) == 0)
+            return false;
         while (_outgoing.TryDequeue(out OutgoingMessage message))
             AddToOutbox(message);
         bool worked = false;

@@ -9,7 +9,7 @@ internal sealed unsafe partial class Worker
     private int _advancing = -1;
     private int _scatterHead = -1;
     private int _scatterTail = -1;
-    private int _idleTurns;
+    private int _turns;
     private uint _nextFirstLane;
     private long _lastTick;
     /// <summary>Of the last tick.</summary>

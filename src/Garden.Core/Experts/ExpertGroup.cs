@@ -26,6 +26,12 @@ public readonly struct ExpertGroup : IEquatable<ExpertGroup>
     /// <summary>Multiple to which the rows of each expert are filled up.</summary>
     public int Padding { get; }
 
+    /// <summary>The first rank of the node of <paramref name="rank"/>.</summary>
+    public int FirstOfNode(int rank) => rank / RanksPerNode * RanksPerNode;
+
+    /// <summary>Ranks of the node of <paramref name="rank"/>.</summary>
+    public int RanksOfNode(int rank) => int.Min(RanksPerNode, Ranks - FirstOfNode(rank));
+
     /// <summary>The group a routing declares.</summary>
     /// <exception cref="PlanException">The routing leaves ranks or ranks per node to the run time.</exception>
     public static ExpertGroup Of<TRouting>()

@@ -15,7 +15,7 @@ public struct ExpertPeerCounters
     /// <summary>The peer's rows are here.</summary>
     public uint DispatchArrived;
 
-    /// <summary>The peer has taken our rows out of its slot, which may be written again two epochs on.</summary>
+    /// <summary>The peer has taken our rows out of its slot, which may be written again two epochs on; on another node, it has answered all until then.</summary>
     public uint DispatchConsumed;
 
     /// <summary>The peer's results are here.</summary>

@@ -52,4 +52,10 @@ public sealed class ExpertRoutingAttribute : Attribute
 
     /// <summary>Allows ranks that do not divide <see cref="Experts"/>: the last ranks then hold fewer experts, or none.</summary>
     public bool PadExperts { get; set; }
+
+    /// <summary>
+    /// Each expert's result comes back as a row of its own, and the token's rank adds them with their weights in the order of its choices: the
+    /// same bits for any number of ranks, for up to TopK times the rows that come back. Otherwise each rank adds what its experts have for a token.
+    /// </summary>
+    public bool ExactCombine { get; set; }
 }

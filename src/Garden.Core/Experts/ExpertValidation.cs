@@ -15,10 +15,14 @@ internal static class ExpertValidation
         if (TRouting.Experts % ranks != 0 && !TRouting.PadExperts)
             ThrowExperts(TRouting.Experts, ranks);
         RequireSelections(ExpertPlacement.ExpertsPerRank<TRouting>(ranks), tokens);
-        RequireOneWrite("dispatch", ExpertBuffers.LineBytes<TRouting>(ranks), tokens, TRouting.RowBytes);
-        RequireOneWrite("combine", 0, tokens, TRouting.CombineRowBytes);
+        // On one node nothing is written by a network.
+        if (ranks > ranksPerNode)
+        {
+            RequireOneWrite("dispatch", ExpertBuffers.LineBytes<TRouting>(ranks), tokens, TRouting.RowBytes);
+            RequireOneWrite("combine", 0, tokens, ExpertBuffers.ResultRows<TRouting>(ranks, 1) * TRouting.CombineRowBytes);
+        }
 
-        // A slot is below 64 MiB from here on, so no product overflows 64 bits; rows are counted in 32.
+        // Rows are counted in 32 bits, and their bytes then fit 64.
         RequireRows("rows of an inverse index", (long)ranks * tokens * TRouting.TopK);
         RequireRows("rows of an expert-contiguous output", ExpertBuffers.ContiguousRows<TRouting>(ranks, tokens, padding));
         RequireRows("rows of expert slabs", ExpertBuffers.SlabRows<TRouting>(ranks, tokens));
@@ -30,7 +34,7 @@ internal static class ExpertValidation
             ThrowNotPositive(what, value);
     }
 
-    private static void RequireOneWrite(string direction, long line, int tokens, int rowBytes)
+    private static void RequireOneWrite(string direction, long line, int tokens, long rowBytes)
     {
         long bytes = line + ((long)tokens * rowBytes);
         if (bytes > TransferUnits.MaxBytesPerWrite)

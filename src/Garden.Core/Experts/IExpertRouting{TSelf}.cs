@@ -58,6 +58,9 @@ public interface IExpertRouting<TSelf>
     /// <summary>True when ranks need not divide <see cref="Experts"/>.</summary>
     static abstract bool PadExperts { get; }
 
+    /// <summary>True when each expert's result comes back as a row of its own.</summary>
+    static abstract bool ExactCombine { get; }
+
     /// <summary>Byte offset of a row's scales.</summary>
     static abstract int ScalesOffset { get; }
 

@@ -13,4 +13,5 @@ internal sealed record ExpertDeclaration(
     int? Ranks,
     int? RanksPerNode,
     int? ExpertPadding,
-    bool PadExperts);
+    bool PadExperts,
+    bool ExactCombine);

@@ -11,9 +11,9 @@ internal static class ExpertMetadata
     public static readonly HashSet<string> Members =
     [
         "Experts", "TopK", "HiddenSize", "Element", "ElementBytes", "ScaleBlock", "ScaleCount", "CombineElement",
-        "CombineElementBytes", "MaxTokens", "Ranks", "RanksPerNode", "ExpertPadding", "PadExperts", "ScalesOffset",
+        "CombineElementBytes", "MaxTokens", "Ranks", "RanksPerNode", "ExpertPadding", "PadExperts", "ExactCombine", "ScalesOffset",
         "SelectionsOffset", "WeightsOffset", "RowBytes", "CombineRowBytes", "RoutingHash", "Group", "ReceiveBytes",
-        "DispatchBytes", "CombineBytes", "DispatchStagingBytes", "CombineStagingBytes", "ContiguousRows", "SlabRows",
+        "DispatchBytes", "CombineBytes", "DispatchStagingBytes", "RegisteredBytes", "ContiguousRows", "SlabRows",
     ];
 
     /// <summary>The arguments of the attribute; null when one of them does not compile, which is not for us to report.</summary>
@@ -30,6 +30,7 @@ internal static class ExpertMetadata
             arguments.Number("Ranks"),
             arguments.Number("RanksPerNode"),
             arguments.Number("ExpertPadding"),
-            arguments.Flag("PadExperts"))
+            arguments.Flag("PadExperts"),
+            arguments.Flag("ExactCombine"))
         : null;
 }

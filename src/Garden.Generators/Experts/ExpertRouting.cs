@@ -16,7 +16,8 @@ internal sealed record ExpertRouting(
     int Ranks,
     int RanksPerNode,
     int ExpertPadding,
-    bool PadExperts)
+    bool PadExperts,
+    bool ExactCombine)
 {
     /// <summary>Bytes that a GPU thread loads or stores at once.</summary>
     public const int VectorBytes = 16;
@@ -48,7 +49,7 @@ internal sealed record ExpertRouting(
     public long CombineRowBytes => Align((long)HiddenSize * CombineElementBytes, RowAlignment);
 
     /// <summary>FNV-1a over what all ranks must share at compile time; documented in docs/experts.md.</summary>
-    public ulong Hash => Fnv1a.Of(Experts, TopK, HiddenSize, Element, ScaleBlock, CombineElement, PadExperts ? 1 : 0);
+    public ulong Hash => Fnv1a.Of(Experts, TopK, HiddenSize, Element, ScaleBlock, CombineElement, PadExperts ? 1 : 0, ExactCombine ? 1 : 0);
 
     public static int BytesOf(int element) => s_elementBytes[element];
 

@@ -31,6 +31,7 @@ public sealed partial class ExpertRoutingGenerator
         Int("RanksPerNode", routing.RanksPerNode, "Ranks of one node; 0 when given at run time.");
         Int("ExpertPadding", routing.ExpertPadding, "Multiple to which the rows of each expert are filled up.");
         Constant(code, contract, "bool", "PadExperts", routing.PadExperts ? "true" : "false", "True when ranks need not divide the experts.");
+        Constant(code, contract, "bool", "ExactCombine", routing.ExactCombine ? "true" : "false", "True when each expert's result comes back as a row of its own.");
         Int("ScalesOffset", routing.ScalesOffset, "Byte offset of a row's scales.");
         Int("SelectionsOffset", routing.SelectionsOffset, "Byte offset of a row's experts.");
         Int("WeightsOffset", routing.WeightsOffset, "Byte offset of a row's weights.");
@@ -46,11 +47,11 @@ public sealed partial class ExpertRoutingGenerator
     private static void EmitSizes(CodeWriter code, string name)
     {
         Member("ExpertGroup", "ExpertGroup.Of", "Group", "int ranks, int ranksPerNode, int tokens = MaxTokens, int padding = ExpertPadding", "ranks, ranksPerNode, tokens, padding");
-        Size("DispatchBytes", "int ranks, int tokens", "ranks, tokens");
+        Size("DispatchBytes", "int ranks, int ranksPerNode, int tokens", "ranks, ranksPerNode, tokens");
         Size("CombineBytes", "int ranks, int tokens", "ranks, tokens");
-        Size("ReceiveBytes", "int ranks, int tokens", "ranks, tokens");
+        Size("ReceiveBytes", "int ranks, int ranksPerNode, int tokens", "ranks, ranksPerNode, tokens");
+        Size("RegisteredBytes", "int ranks, int ranksPerNode, int tokens", "ranks, ranksPerNode, tokens");
         Size("DispatchStagingBytes", "int ranks, int ranksPerNode, int tokens", "ranks, ranksPerNode, tokens");
-        Size("CombineStagingBytes", "int ranks, int ranksPerNode, int tokens", "ranks, ranksPerNode, tokens");
         Size("ContiguousRows", "int ranks, int tokens, int padding", "ranks, tokens, padding");
         Size("SlabRows", "int ranks, int tokens", "ranks, tokens");
 

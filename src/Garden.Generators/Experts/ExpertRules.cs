@@ -40,7 +40,8 @@ internal static class ExpertRules
             declaration.Ranks ?? 0,
             declaration.RanksPerNode ?? 0,
             declaration.ExpertPadding ?? 1,
-            declaration.PadExperts);
+            declaration.PadExperts,
+            declaration.ExactCombine);
         CheckExperts(routing, found);
         CheckRow(routing, found);
         if (found.Count == 0)
@@ -119,14 +120,19 @@ internal static class ExpertRules
         // Decimals hold these products of up to four ints exactly. Fewer ranks have more experts each, thus the longest lines.
         decimal perRank = ((long)routing.Experts + ranks - 1) / ranks;
         decimal line = routing.Ranks == 0 ? HeaderBytes : Align(HeaderBytes + (4 * perRank));
-        if (!FitsOneWrite("dispatch", line, routing.RowBytes) || !FitsOneWrite("combine", 0, routing.CombineRowBytes))
+        // Of unknown ranks each may hold one expert.
+        decimal results = routing.ExactCombine && routing.Ranks != 0 ? Math.Min(routing.TopK, perRank) : 1;
+        // On one node nothing is written by a network.
+        bool isOneNode = routing.Ranks != 0 && routing.RanksPerNode >= routing.Ranks;
+        if (!isOneNode && (!FitsOneWrite("dispatch", line, routing.RowBytes) || !FitsOneWrite("combine", 0, results * routing.CombineRowBytes)))
             return;
 
         decimal sources = (decimal)ranks * routing.MaxTokens;
         decimal selections = sources * Math.Min(routing.TopK, perRank);
         decimal slot = Align(line + ((decimal)routing.MaxTokens * routing.RowBytes));
-        decimal region = 2 * ranks * slot;
-        decimal returned = 2 * Align((decimal)routing.MaxTokens * Math.Min(routing.TopK, ranks) * routing.CombineRowBytes);
+        decimal remoteSlot = Align(line + ((decimal)routing.MaxTokens * Math.Max(routing.RowBytes, results * routing.CombineRowBytes)));
+        decimal region = ranks * Math.Max(2 * slot, remoteSlot);
+        decimal returned = 2 * Align((decimal)routing.MaxTokens * (routing.ExactCombine ? routing.TopK : Math.Min(routing.TopK, ranks)) * routing.CombineRowBytes);
         Check("the dispatch and combine regions", region + returned, long.MaxValue, "bytes");
         Check("an inverse index", sources * routing.TopK, int.MaxValue, "entries");
         Check("an expert-contiguous output", selections + (Math.Min(perRank, selections) * (routing.ExpertPadding - 1)), int.MaxValue, "rows");

@@ -9,42 +9,47 @@ namespace Garden.Interop.Libfabric;
 
 /// <summary>
 /// The text form of a NIC's address: the provider's address, then key and base of a small region that writes without payload
-/// point at, because some providers check those too: <c>10.0.0.1:4711#key.base</c>.
+/// point at, because some providers check those too, and the longest message its buffers take: <c>10.0.0.1:4711#key.base.length</c>.
 /// </summary>
 /// <param name="Native">The provider's own form.</param>
 /// <param name="SignalKey">Key of the region for empty writes.</param>
 /// <param name="SignalBase">What peers add an offset into that region to.</param>
-internal sealed record LibfabricAddress(byte[] Native, ulong SignalKey, ulong SignalBase)
+/// <param name="MaxMessageLength">The longest message in bytes: a provider drops a longer one without a word to its sender.</param>
+internal sealed record LibfabricAddress(byte[] Native, ulong SignalKey, ulong SignalBase, int MaxMessageLength)
 {
     private const int Ipv4Length = 16, Ipv6Length = 28;
     private const int MaxLength = 255;
 
     /// <summary>Prints an address of one of libfabric's formats.</summary>
     public string Format(uint format) =>
-        string.Create(CultureInfo.InvariantCulture, $"{FormatNative(format)}#{SignalKey:x}.{SignalBase:x}");
+        string.Create(CultureInfo.InvariantCulture, $"{FormatNative(format)}#{SignalKey:x}.{SignalBase:x}.{MaxMessageLength:x}");
 
     /// <summary>Parses what <see cref="Format"/> printed.</summary>
     /// <exception cref="DescriptorException">The text is not an address of this format.</exception>
     public static LibfabricAddress Parse(string text, uint format)
     {
-        int hash = text.LastIndexOf('#'), dot = text.LastIndexOf('.');
+        int hash = text.LastIndexOf('#');
+        Span<Range> parts = stackalloc Range[4];
+        ReadOnlySpan<char> rest = text.AsSpan(hash + 1);
         if (text.Length <= MaxLength
             && !text.AsSpan().ContainsAnyExceptInRange('!', '~')
             && hash > 0
-            && dot > hash
-            && ulong.TryParse(text.AsSpan(hash + 1, dot - hash - 1), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong key)
-            && ulong.TryParse(text.AsSpan(dot + 1), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong origin)
+            && rest.Split(parts, '.') == 3
+            && ulong.TryParse(rest[parts[0]], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong key)
+            && ulong.TryParse(rest[parts[1]], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong origin)
+            && int.TryParse(rest[parts[2]], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int length)
+            && length > 0
             && ParseNative(text[..hash], format) is { } native)
         {
-            return new LibfabricAddress(native, key, origin);
+            return new LibfabricAddress(native, key, origin, length);
         }
 
         string example = format switch
         {
-            FI.FI_SOCKADDR_IN => "\"10.0.0.1:4711#key.base\"",
-            FI.FI_SOCKADDR_IN6 => "\"[fe80::1]:4711#key.base\"",
-            FI.FI_ADDR_STR => "\"fi_shm://…#key.base\"",
-            _ => "\"xHEX#key.base\"",
+            FI.FI_SOCKADDR_IN => "\"10.0.0.1:4711#key.base.length\"",
+            FI.FI_SOCKADDR_IN6 => "\"[fe80::1]:4711#key.base.length\"",
+            FI.FI_ADDR_STR => "\"fi_shm://…#key.base.length\"",
+            _ => "\"xHEX#key.base.length\"",
         };
         throw new DescriptorException($"A NIC's address on this fabric looks like {example}, as the peer's engine prints it; got \"{(text.Length > 80 ? text[..80] : text)}\".");
     }

@@ -30,6 +30,14 @@ internal sealed unsafe partial class LibfabricDomain
                 return true;
             }
 
+            if (message.Length > open.Peer.Address.MaxMessageLength)
+            {
+                if (_backlog.Count >= _tuning.QueueDepth + _tuning.MessageDepth)
+                    return false;
+                Report(FabricCompletionKind.MessageSent, context, route, FabricStatus.ProviderError, FI.FI_EMSGSIZE);
+                return true;
+            }
+
             return open.Unacknowledged < MessageWindow && TryStart(FrameKind.Message, open, message, context);
         }
     }

@@ -16,6 +16,7 @@ internal sealed unsafe partial class LibfabricDomain
     /// <summary>Every so many polls the provider is asked again after it has said that there is no more.</summary>
     private const int PollsPerLook = 16;
 
+    private ProviderDetail? _lastDetail;
     private uint _polls;
     private ulong _entriesRead;
 
@@ -29,9 +30,10 @@ internal sealed unsafe partial class LibfabricDomain
             int taken = TakeBacklog(completions);
             if (!_failed && taken < completions.Length)
             {
-                taken += Read(completions[taken..]);
+                int read = Read(completions[taken..]);
+                taken += read;
                 // A provider may look for arrivals only when it has no completion to give; whoever always writes always has one.
-                if (++_polls % PollsPerLook == 0)
+                if (++_polls % PollsPerLook == 0 && read != 0)
                     taken += Read(completions[taken..]);
             }
 
@@ -208,6 +210,8 @@ internal sealed unsafe partial class LibfabricDomain
         if (count <= 0)
             return false;
         int code = error.err == 0 ? FI.FI_EOTHER : error.err;
+        if (ProviderDetail.From(_nic.Cq, in error, code) is { } detail)
+            _lastDetail = detail;
         int slot = _writes.IndexOf(error.op_context);
         if (slot >= 0)
         {

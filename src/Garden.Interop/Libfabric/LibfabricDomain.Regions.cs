@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Garden.Fabric;
 using Garden.Interop.Libfabric.Native;
+using Garden.Interop.Verbs;
 
 namespace Garden.Interop.Libfabric;
 
@@ -8,6 +9,7 @@ namespace Garden.Interop.Libfabric;
 internal sealed unsafe partial class LibfabricDomain
 {
     private const int KeyAttempts = 8;
+    private const int MostRegistrationThreads = 8;
 
     /// <inheritdoc/>
     public RegionKeys Register(nint address, long length, MemoryKind kind)
@@ -16,11 +18,24 @@ internal sealed unsafe partial class LibfabricDomain
             throw new FabricException($"A region has an address and at least 1 byte; got 0x{address:x} and {length} bytes.");
         if (kind != MemoryKind.Host && !_traits.ReachesDeviceMemory)
             throw new FabricException($"{_where} cannot reach {kind} memory (it does not offer FI_HMEM); register host memory, or use a NIC and a libfabric built with device memory support (`fi_info -c FI_HMEM`).");
+        // Outside the gate, where the worker goes on: absent pages are most of what pinning takes, and peers wait for heartbeats meanwhile.
+        if (_traits.NeedsLocalDescriptors && kind == MemoryKind.Host)
+            PagePresence.Ensure(address, length, Math.Min(Environment.ProcessorCount, MostRegistrationThreads), null);
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_failed)
+                throw new FabricException($"{_where} has failed; build a new engine to register memory with it.", FabricStatus.NicDown);
             fid_mr* mr = RegisterNative(address, length, kind);
-            return new RegionKeys(_regions.Add(mr, mr->mem_desc, address, length), mr->key, RemoteBaseOf(address));
+            try
+            {
+                return new RegionKeys(_regions.Add(mr, mr->mem_desc, address, length), mr->key, RemoteBaseOf(address));
+            }
+            catch
+            {
+                Calls.fi_close(&mr->fid);
+                throw;
+            }
         }
     }
 

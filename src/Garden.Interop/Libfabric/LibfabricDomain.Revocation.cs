@@ -37,7 +37,7 @@ internal sealed unsafe partial class LibfabricDomain
             if (isLate)
             {
                 // A copy: a forgotten one is not waited for any more.
-                foreach (PeerNic writer in revocation.Unanswered.ToArray())
+                foreach (PeerNic writer in (PeerNic[])[.. revocation.Unanswered, .. revocation.Untold])
                     ForgetSender(writer);
             }
 

@@ -327,7 +327,7 @@ internal sealed unsafe partial class LibfabricDomain
         List<PeerNic>? gone = null;
         foreach (PeerNic peer in _peers.Values)
         {
-            if (peer.Process != 0 && !ProcessWatch.IsAlive(peer.Process))
+            if (peer.Process is { } process && !ProcessWatch.IsAlive(process))
                 (gone ??= []).Add(peer);
         }
 

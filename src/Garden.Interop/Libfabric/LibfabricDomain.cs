@@ -78,7 +78,7 @@ internal sealed unsafe partial class LibfabricDomain : IFabricDomain
             fid_mr* signal = RegisterNative((nint)_signal.Pointer, SignalBytes, MemoryKind.Host);
             _regions.Add(signal, signal->mem_desc, (nint)_signal.Pointer, SignalBytes);
             _signalDescriptor = signal->mem_desc;
-            var address = new LibfabricAddress(_nic.GetName(), signal->key, RemoteBaseOf((nint)_signal.Pointer));
+            var address = new LibfabricAddress(_nic.GetName(), signal->key, RemoteBaseOf((nint)_signal.Pointer), tuning.MaxMessageLength);
             Address = address.Format(traits.Attributes.AddressFormat);
             _addressBytes = System.Text.Encoding.ASCII.GetBytes(Address);
             if (_addressBytes.Length > MessageFrame.MaxAddressLength)
@@ -132,7 +132,7 @@ internal sealed unsafe partial class LibfabricDomain : IFabricDomain
     /// <inheritdoc/>
     public string Explain(FabricStatus status, int providerCode) => providerCode == 0
         ? FabricErrors.Advice(status)
-        : $"{FabricErrors.Advice(status)} The provider says: {LibfabricErrors.Text(providerCode)}: {LibfabricErrors.Explain(providerCode)}";
+        : $"{FabricErrors.Advice(status)} The provider says: {LibfabricErrors.Text(providerCode)}{_lastDetail?.Of(providerCode)}: {LibfabricErrors.Explain(providerCode)}";
 
     /// <inheritdoc/>
     public void Dispose()

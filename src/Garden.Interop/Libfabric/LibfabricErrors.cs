@@ -32,6 +32,7 @@ internal static unsafe class LibfabricErrors
         FI.FI_EADDRNOTAVAIL => "no interface of this host has the bind address; `ip -br addr` lists them.",
         FI.FI_ENODATA => "no provider offers that; `fi_info -l` lists what is installed.",
         FI.FI_ENORX => "the peer has posted too few receive buffers; raise its ReceiveDepth.",
+        FI.FI_EMSGSIZE => "a message is longer than the peer's buffers; set LibfabricTuning.MaxMessageLength alike on both sides.",
         FI.FI_EOVERRUN => "the completion queue ran over; raise QueueDepth on this side.",
         _ => "FI_LOG_LEVEL=warn in the environment makes libfabric say more.",
     };

@@ -34,8 +34,8 @@ internal sealed class PeerNic(string text, LibfabricAddress address, ulong fiAdd
     /// <summary>True once it is known to be gone for good.</summary>
     public bool IsGone { get; set; }
 
-    /// <summary>The process behind it where that can be watched, 0 elsewhere.</summary>
-    public int Process { get; set; }
+    /// <summary>The process behind it where that can be watched, null elsewhere.</summary>
+    public WatchedProcess? Process { get; set; }
 
     /// <summary>Remembers that it has taken a key back. Bounded: what is forgotten is refused by the peer itself.</summary>
     public void Revoke(ulong key)

@@ -8,7 +8,8 @@ namespace Garden.Kernels;
 /// <summary>ILGPU's CPU accelerator: its memory is host memory, a launch blocks its caller.</summary>
 public sealed class CpuDevice : KernelDevice
 {
-    internal const int ThreadsPerWarp = 4;
+    internal const int WarpShift = 2;
+    internal const int ThreadsPerWarp = 1 << WarpShift;
     private readonly Context _context;
     private readonly CpuStream _defaultStream;
     private bool _disposed;

@@ -10,7 +10,8 @@ namespace Garden.Kernels.Experts;
 /// </summary>
 /// <remarks>
 /// Shared memory, 32-bit words: those of <see cref="PeerWords"/>, [rank] 1 when its results came, [token of a batch][TopK] rows or −1,
-/// [token of a batch][TopK] those whose rank came, together, [token of a batch] how many.
+/// [token of a batch][TopK] those whose rank came, together, [token of a batch] how many; with ExactCombine [token of a batch][TopK] their weights.
+/// What the round's first kernel left is read before the kernel in front has ended: that one began behind it.
 /// </remarks>
 /// <typeparam name="TRouting">The routing.</typeparam>
 /// <typeparam name="TTrace">What is stamped on the way.</typeparam>
@@ -21,57 +22,55 @@ public static unsafe class CombineReceive<TRouting, TTrace>
     private const int Phase = (int)ExpertPhase.CombineReceive;
 
     /// <summary>Bytes of shared memory.</summary>
-    public static int SharedBytes(int ranks, int groupThreads) => sizeof(int) * (PeerWords.End(ranks) + ranks + (RowList.Batch(groupThreads) * (1 + (2 * TRouting.TopK))));
+    public static int SharedBytes(int ranks, int groupThreads) => sizeof(int) * (PeerWords.End(ranks) + ranks + (RowList.Batch(groupThreads) * (1 + ((TRouting.ExactCombine ? 3 : 2) * TRouting.TopK))));
 
     /// <summary>The kernel. Its grid may have any number of groups.</summary>
-    public static void Run(ExpertKernelArgs arguments)
-    {
-        ExpertWait.Begin();
-        Receive(arguments, ILGPU.SharedMemory.GetDynamic<int>());
-    }
+    public static void Run(ExpertKernelArgs arguments) => Receive(arguments, ILGPU.SharedMemory.GetDynamic<int>());
 
-    /// <summary>What the kernel does, also as the second half of another.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    /// <summary>What the kernel does, also as one half of another.</summary>
     internal static void Receive(ExpertKernelArgs arguments, ArrayView<int> shared)
     {
         TTrace.Mark(arguments, Phase, 0);
-        uint epoch = GlobalMemory.Load4(arguments.State);
-        int tokens = (int)GlobalMemory.Load4(arguments.State + ExpertRoundState.RoundTokensOffset);
-        ulong region = arguments.Combine + (DispatchSend<TRouting, CopiedRows<TRouting>, NoTrace>.CombineArea(arguments, epoch) * arguments.CombineAreaBytes);
-        if (tokens > arguments.MaxTokens)
-            tokens = arguments.MaxTokens;
         int batch = RowList.Batch(Group.DimX), came = PeerWords.End(arguments.Ranks), found = came + arguments.Ranks;
-        int terms = found + (batch * TRouting.TopK), counts = terms + (batch * TRouting.TopK);
-        int each = (tokens + Grid.DimX - 1) / Grid.DimX;
-        int first = Grid.IdxX * each, end = first + each;
-        if (end > tokens)
-            end = tokens;
-        // On their way while the ranks are waited for: this rank's own lists, of the first batch.
-        int ownRank = -1, ownRow = -1;
-        if (Group.IdxX < (end - first) * TRouting.TopK)
+        int terms = found + (batch * TRouting.TopK), counts = terms + (batch * TRouting.TopK), weights = counts + batch;
+        PeerWords.Read(arguments, shared, true);
+        // Tokens are dealt out as a full round has them, a group's one grid behind the other, so that the first are known without the round's number.
+        int ownRank = -1, ownRow = -1, ownToken = Grid.IdxX + (Group.IdxX / TRouting.TopK * Grid.DimX);
+        if (Group.IdxX < batch * TRouting.TopK && ownToken < arguments.MaxTokens)
         {
-            ulong own = (ulong)(4L * ((first * TRouting.TopK) + Group.IdxX));
+            ulong own = (ulong)(4L * ((ownToken * TRouting.TopK) + (Group.IdxX % TRouting.TopK)));
             ownRank = (int)GlobalMemory.Load4(arguments.SourceRanks + own);
             ownRow = (int)GlobalMemory.Load4(arguments.Sources + own);
         }
 
-        for (int rank = Group.IdxX; rank < arguments.Ranks; rank += Group.DimX)
-            Gate(arguments, shared, epoch, rank, came);
+        Gate(arguments, shared, came);
         Group.Barrier();
         ExpertWait.LetNextBegin();
         TTrace.Mark(arguments, Phase, 1);
-        for (int begin = first; begin < end; begin += batch)
+        uint epoch = (uint)shared[PeerWords.Epoch];
+        // Nobody waits for the end: the group that begins last makes the next round the one under way, when all groups know this one's number and area.
+        uint begun = 0;
+        if (Group.IdxX == 0)
+            begun = (uint)Atomic.Add(ref *(int*)(arguments.State + ExpertRoundState.CombineReceiveGroupsOffset), 1);
+        if (Grid.IdxX == 0)
         {
-            int count = end - begin;
-            if (count > batch)
-                count = batch;
-            for (int i = Group.IdxX; i < count * TRouting.TopK; i += Group.DimX)
+            for (int rank = Group.IdxX; rank < arguments.Ranks; rank += Group.DimX)
+                ExpertWait.Forget(arguments, Phase, rank, epoch);
+        }
+
+        int tokens = shared[PeerWords.Tokens];
+        ulong region = arguments.Combine + ((ulong)shared[PeerWords.Area] * arguments.CombineAreaBytes);
+        for (int begin = Grid.IdxX; begin < tokens; begin += batch * Grid.DimX)
+        {
+            for (int i = Group.IdxX; i < batch * TRouting.TopK; i += Group.DimX)
             {
-                // Safe: both lists have TopK entries for every token.
-                ulong at = (ulong)(4L * ((begin * TRouting.TopK) + i));
-                int rank = ownRank, row = ownRow;
-                if (begin != first || i != Group.IdxX)
+                int token = begin + (i / TRouting.TopK * Grid.DimX), rank = ownRank, row = ownRow;
+                if (token >= tokens)
+                    continue;
+                if (begin != Grid.IdxX || i != Group.IdxX)
                 {
+                    // Safe: both lists have TopK entries for every token.
+                    ulong at = (ulong)(4L * ((token * TRouting.TopK) + (i % TRouting.TopK)));
                     rank = (int)GlobalMemory.Load4(arguments.SourceRanks + at);
                     row = (int)GlobalMemory.Load4(arguments.Sources + at);
                 }
@@ -79,6 +78,9 @@ public static unsafe class CombineReceive<TRouting, TTrace>
                 shared[found + i] = rank >= 0 && shared[came + rank] != 0 ? row : -1;
             }
 
+            int count = (tokens - begin + Grid.DimX - 1) / Grid.DimX;
+            if (count > batch)
+                count = batch;
             Group.Barrier();
             for (int i = Group.IdxX; i < count * TRouting.TopK; i += Group.DimX)
             {
@@ -86,87 +88,125 @@ public static unsafe class CombineReceive<TRouting, TTrace>
                 int place = RowList.CountValid(shared, found + own, found + i);
                 if (row >= 0)
                     shared[terms + own + place] = row;
+                if (TRouting.ExactCombine && row >= 0)
+                    shared[weights + own + place] = (int)GlobalMemory.Load4(arguments.Weights + (ulong)(4L * (((begin + (token * Grid.DimX)) * TRouting.TopK) + (i - own))));
                 if (i == own + TRouting.TopK - 1)
                     shared[counts + token] = place + (row >= 0 ? 1 : 0);
             }
 
             Group.Barrier();
             TTrace.Mark(arguments, Phase, 2);
-            Sum(arguments, shared, region, begin, count, terms, counts);
+            if (TRouting.ExactCombine)
+                ExactRows<TRouting>.Sum(arguments, shared, region, begin, count, terms, counts, weights);
+            else
+                Sum(arguments, shared, region, begin, count, terms, counts);
             Group.Barrier();
         }
 
         TTrace.Mark(arguments, Phase, 3);
-        if (!ExpertWait.IsLastGroup(arguments.State + ExpertRoundState.CombineReceiveGroupsOffset, shared))
-            return;
-        TTrace.Mark(arguments, Phase, 4);
-        for (int rank = Group.IdxX; rank < arguments.Ranks; rank += Group.DimX)
-        {
-            ExpertWait.Forget(arguments, Phase, rank, epoch);
-            ExpertWait.Tell(arguments, shared, rank, ExpertWait.CombineConsumed, epoch);
-        }
-
-        ExpertWait.Raise(arguments.CombineReceived, epoch);
-        if (Group.IdxX == 0)
-            GlobalMemory.Store4(arguments.State, epoch + 1);
-        TTrace.Mark(arguments, Phase, 5);
+        if (Group.IdxX == 0 && begun == (uint)Grid.DimX - 1)
+            EndRound(arguments, shared, came);
     }
 
-    private static void Gate(ExpertKernelArgs arguments, ArrayView<int> shared, uint epoch, int rank, int came)
+    private static void EndRound(ExpertKernelArgs arguments, ArrayView<int> shared, int came)
     {
-        ulong peer = ExpertPeerEntry.AddressOf(arguments, rank);
-        ulong flag = GlobalMemory.Load8(peer + ExpertPeerEntry.IncomingOffset) + ExpertWait.CombineArrived, outgoing = GlobalMemory.Load8(peer + ExpertPeerEntry.OutgoingOffset);
-        uint masked = GlobalMemory.Load4(peer + ExpertPeerEntry.IsMaskedOffset), staged = GlobalMemory.Load4(peer + ExpertPeerEntry.IsStagedOffset);
-        bool agreed = false;
-        if (PeerWords.Keep(arguments, shared, rank, masked, staged, outgoing) != PeerWords.Masked)
+        uint epoch = (uint)shared[PeerWords.Epoch];
+        bool missing = false;
+        for (int rank = 0; rank < arguments.Ranks; rank++)
+            missing |= shared[came + rank] == 0 && PeerWords.Kind(shared, rank) != PeerWords.Masked;
+        if (missing)
+            LeaveArea(arguments, epoch);
+        GlobalMemory.Store4(arguments.State + ExpertRoundState.CombineReceiveGroupsOffset, 0);
+        GlobalMemory.Store4(arguments.State, epoch + 1);
+    }
+
+    /// <summary>Results of this round may come at any time from now on: the rounds behind it use the other area.</summary>
+    private static void LeaveArea(ExpertKernelArgs arguments, uint epoch)
+    {
+        if (GlobalMemory.Load4(arguments.State + ExpertRoundState.CombineAreaOffset) != 0 && GlobalMemory.Load4(arguments.State + ExpertRoundState.AreaLeftAfterOffset) != epoch)
+            return;
+        GlobalMemory.Store4(arguments.State + ExpertRoundState.AreaLeftAfterOffset, epoch);
+        GlobalMemory.Store4(arguments.State + ExpertRoundState.CombineAreaOffset, 2 - (epoch & 1));
+    }
+
+    /// <summary>Waits for results, a thread a rank. The kernel in front is waited for here.</summary>
+    private static void Gate(ExpertKernelArgs arguments, ArrayView<int> shared, int came)
+    {
+        uint epoch = 0;
+        if (Group.IdxX < arguments.Ranks)
         {
-            bool mine = ExpertWait.Came(arguments, flag, epoch);
-            agreed = ExpertWait.Agree(arguments, Phase, rank, flag, epoch, mine, epoch);
+            epoch = GlobalMemory.Load4(arguments.State);
+            if (Group.IdxX == 0)
+            {
+                int tokens = (int)GlobalMemory.Load4(arguments.State + ExpertRoundState.RoundTokensOffset);
+                shared[PeerWords.Area] = (int)ExpertWait.CombineArea(arguments, epoch);
+                shared[PeerWords.Epoch] = (int)epoch;
+                shared[PeerWords.Tokens] = tokens > arguments.MaxTokens ? arguments.MaxTokens : tokens;
+            }
         }
 
-        shared[came + rank] = agreed ? 1 : 0;
+        ExpertWait.Begin();
+        for (int rank = Group.IdxX; rank < arguments.Ranks; rank += Group.DimX)
+        {
+            bool agreed = false;
+            if (PeerWords.Kind(shared, rank) != PeerWords.Masked)
+            {
+                ulong flag = PeerWords.Incoming(arguments, shared, rank) + ExpertWait.CombineArrived;
+                agreed = ExpertWait.Came(arguments, flag, epoch) && ExpertWait.IsOpen(arguments, Phase, rank, epoch);
+                if (!agreed)
+                    agreed = ExpertWait.Settle(arguments, Phase, rank, flag, epoch, epoch);
+            }
+
+            shared[came + rank] = agreed ? 1 : 0;
+        }
     }
 
     /// <summary>Sums a batch of tokens, two places of a thread at a time; a rank that is missing, or not there, adds nothing.</summary>
     private static void Sum(ExpertKernelArgs arguments, ArrayView<int> shared, ulong region, int begin, int count, int terms, int counts)
     {
-        int vectors = TRouting.HiddenSize * TRouting.CombineElementBytes / 16, all = count * vectors;
-        ulong to = arguments.Combined + ((ulong)begin * (ulong)vectors * 16);
-        for (int i = Group.IdxX; i < all; i += 2 * Group.DimX)
+        int vectors = TRouting.HiddenSize * TRouting.CombineElementBytes / 16;
+        // The group shares a token while there are few; then a warp has its own.
+        RowTeam team = count * Warp.WarpSize < Group.DimX ? RowTeam.OfGroup() : RowTeam.OfWarp();
+        for (int token = team.First; token < count; token += team.Step)
         {
-            int other = i + Group.DimX < all ? i + Group.DimX : i;
-            int token = i / vectors, otherToken = other / vectors;
-            ulong from = region + ((ulong)(i - (token * vectors)) * 16), otherFrom = region + ((ulong)(other - (otherToken * vectors)) * 16);
-            int term = terms + (token * TRouting.TopK), otherTerm = terms + (otherToken * TRouting.TopK);
-            int rows = shared[counts + token], otherRows = shared[counts + otherToken], most = rows > otherRows ? rows : otherRows;
-            RowSum sum = default, otherSum = default;
-            if (arguments.Accumulate != 0)
+            int term = terms + (token * TRouting.TopK), rows = shared[counts + token];
+            for (int i = team.Lane; i < vectors; i += 2 * team.Width)
             {
-                Vector16 before = GlobalMemory.Load16(to + ((ulong)i * 16)), otherBefore = GlobalMemory.Load16(to + ((ulong)other * 16));
-                sum = RowSum.Of<TRouting>(before);
-                otherSum = RowSum.Of<TRouting>(otherBefore);
-            }
+                int other = i + team.Width < vectors ? i + team.Width : i;
+                ulong from = region + ((ulong)(uint)i * 16), otherFrom = region + ((ulong)(uint)other * 16);
+                ulong to = Output(arguments, begin, token, vectors, i), otherTo = Output(arguments, begin, token, vectors, other);
+                RowSum sum = default, otherSum = default;
+                if (arguments.Accumulate != 0)
+                {
+                    Vector16 before = GlobalMemory.Load16(to), otherBefore = GlobalMemory.Load16(otherTo);
+                    sum = RowSum.Of<TRouting>(before);
+                    otherSum = RowSum.Of<TRouting>(otherBefore);
+                }
 
-            // Four loads are on their way before the first is added; behind the end the region's begin is loaded and not added.
-            for (int next = 0; next < most; next += 2)
-            {
-                Vector16 a = Term(shared, from, term, next, rows), b = Term(shared, from, term, next + 1, rows);
-                Vector16 c = Term(shared, otherFrom, otherTerm, next, otherRows), d = Term(shared, otherFrom, otherTerm, next + 1, otherRows);
-                if (next < rows)
+                // Four loads are on their way before the first is added; behind the end the region's begin is loaded and not added.
+                for (int next = 0; next < rows; next += 2)
+                {
+                    Vector16 a = Term(shared, from, term, next, rows), b = Term(shared, from, term, next + 1, rows);
+                    Vector16 c = Term(shared, otherFrom, term, next, rows), d = Term(shared, otherFrom, term, next + 1, rows);
                     sum = RowSum.Add<TRouting>(a, sum);
-                if (next + 1 < rows)
-                    sum = RowSum.Add<TRouting>(b, sum);
-                if (next < otherRows)
                     otherSum = RowSum.Add<TRouting>(c, otherSum);
-                if (next + 1 < otherRows)
+                    if (next + 1 >= rows)
+                        continue;
+                    sum = RowSum.Add<TRouting>(b, sum);
                     otherSum = RowSum.Add<TRouting>(d, otherSum);
-            }
+                }
 
-            GlobalMemory.Store16(to + ((ulong)i * 16), RowSum.Round<TRouting>(sum));
-            if (other != i)
-                GlobalMemory.Store16(to + ((ulong)other * 16), RowSum.Round<TRouting>(otherSum));
+                GlobalMemory.Store16(to, RowSum.Round<TRouting>(sum));
+                if (other != i)
+                    GlobalMemory.Store16(otherTo, RowSum.Round<TRouting>(otherSum));
+            }
         }
     }
+
+    /// <summary>Where a place of a batch's token is in the output.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static ulong Output(ExpertKernelArgs arguments, int begin, int token, int vectors, int place) =>
+        arguments.Combined + ((((ulong)(uint)(begin + (token * Grid.DimX)) * (ulong)vectors) + (ulong)(uint)place) * 16);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector16 Term(ArrayView<int> shared, ulong from, int term, int next, int rows) =>

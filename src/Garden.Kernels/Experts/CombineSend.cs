@@ -9,59 +9,103 @@ namespace Garden.Kernels.Experts;
 /// of the top-k with one single-precision fma each, rounded once to the combine element.
 /// </summary>
 /// <remarks>
-/// Shared memory, 32-bit words: those of <see cref="PeerWords"/>, [source] 1 when results may be sent, [source] address of its results (two words), [source] rows,
+/// Shared memory, 32-bit words: those of <see cref="PeerWords"/>, [source] whether results may be sent and rows came, [source] address of its results (two words), [source] rows,
 /// [source + 1] first row of each source, [row of a batch] where the row goes (two words), [row of a batch][TopK] rows of results or −1, [row of a batch][TopK] those that are,
 /// together, [row of a batch][TopK] their weights, [row of a batch] how many, [row of a batch][TopK] weights of all.
+/// Slots of few tokens are dealt to groups as a full round has them, so that their terms are known before their number.
 /// </remarks>
 /// <typeparam name="TRouting">The routing.</typeparam>
+/// <typeparam name="TSize">For few tokens or many.</typeparam>
 /// <typeparam name="TTrace">What is stamped on the way.</typeparam>
-public static unsafe class CombineSend<TRouting, TTrace>
+public static unsafe class CombineSend<TRouting, TSize, TTrace>
     where TRouting : unmanaged, IExpertRouting<TRouting>
+    where TSize : unmanaged, IExpertSize
     where TTrace : unmanaged, IExpertTrace
 {
     private const int Phase = (int)ExpertPhase.CombineSend;
+
+    /// <summary>Bits of what is kept about a source.</summary>
+    private const int May = 1;
+    private const int Owed = 2;
 
     /// <summary>Bytes of shared memory.</summary>
     public static int SharedBytes(int ranks, int groupThreads) =>
         sizeof(int) * (PeerWords.End(ranks) + (5 * ranks) + 1 + (RowList.Batch(groupThreads) * (3 + (4 * TRouting.TopK))));
 
     /// <summary>The kernel. Its grid may have any number of groups.</summary>
-    public static void Run(ExpertKernelArgs arguments)
-    {
-        ExpertWait.Begin();
-        Send(arguments, ILGPU.SharedMemory.GetDynamic<int>());
-    }
+    public static void Run(ExpertKernelArgs arguments) => Send(arguments, ILGPU.SharedMemory.GetDynamic<int>());
 
-    /// <summary>What the kernel does, also as the first half of another.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    /// <summary>What the kernel does, also as one half of another.</summary>
     internal static void Send(ExpertKernelArgs arguments, ArrayView<int> shared)
     {
         TTrace.Mark(arguments, Phase, 0);
-        uint epoch = GlobalMemory.Load4(arguments.State);
         int ranks = arguments.Ranks, batch = RowList.Batch(Group.DimX);
         int sendable = PeerWords.End(ranks), targets = sendable + ranks, rowsOf = targets + (2 * ranks), firstRows = rowsOf + ranks;
         int rowTargets = firstRows + ranks + 1, found = rowTargets + (2 * batch), terms = found + (batch * TRouting.TopK);
         int weights = terms + (batch * TRouting.TopK), counts = weights + (batch * TRouting.TopK), foundWeights = counts + batch;
+        // With few tokens, several groups share a row.
+        int parts = TSize.IsFew ? arguments.ResultParts : 1, part = TSize.IsFew ? Grid.IdxX % parts : 0;
+        int id = TSize.IsFew ? Grid.IdxX / parts : Grid.IdxX, groups = TSize.IsFew ? Grid.DimX / parts : Grid.DimX;
+        int slots = ranks * arguments.MaxTokens, own = id + (Group.IdxX / TRouting.TopK * groups), ownSlot = (int)((uint)own / (uint)ranks), ownSource = own - (ownSlot * ranks);
+        PeerWords.Read(arguments, shared, true);
+        uint epoch = Group.IdxX < ranks ? GlobalMemory.Load4(arguments.State) : 0;
+        ExpertWait.Begin();
+        // On its way while ranks are waited for: the thread's term of the first batch.
+        int ownTerm = -1, ownWeight = 0;
+        bool hasList = TSize.IsFew && Group.DimX >= batch * TRouting.TopK, hasOwn = hasList && Group.IdxX < batch * TRouting.TopK && own < slots;
+        if (hasOwn)
+        {
+            ulong at = Inverse(arguments, ownSource, ownSlot, Group.IdxX % TRouting.TopK);
+            ownTerm = (int)GlobalMemory.Load4(arguments.Inverse + at);
+            ownWeight = (int)GlobalMemory.Load4(arguments.InverseWeights + at);
+        }
+
+        bool gaveUp = false;
         for (int source = Group.IdxX; source < ranks; source += Group.DimX)
-            Gate(arguments, shared, epoch, source, sendable, targets, rowsOf);
+            gaveUp |= Gate(arguments, shared, epoch, source, sendable, targets, rowsOf);
+        if (Group.IdxX == 0)
+            shared[PeerWords.Epoch] = (int)epoch;
+        if (hasOwn)
+        {
+            shared[found + Group.IdxX] = ownTerm;
+            shared[foundWeights + Group.IdxX] = ownWeight;
+        }
+
         Group.Barrier();
         ExpertWait.LetNextBegin();
         TTrace.Mark(arguments, Phase, 1);
-        SharedWords.Sum(shared, rowsOf, firstRows, ranks, 1, 0);
-        Group.Barrier();
-        int rows = shared[firstRows + ranks];
-        int each = (rows + Grid.DimX - 1) / Grid.DimX;
-        int first = Grid.IdxX * each, end = first + each;
-        if (end > rows)
-            end = rows;
-        for (int begin = first; begin < end; begin += batch)
+        int first = id, step = groups, end = slots;
+        if (!TSize.IsFew)
         {
-            int count = end - begin;
+            SharedWords.Sum(shared, rowsOf, firstRows, ranks, 1, 0);
+            Group.Barrier();
+            int rows = shared[firstRows + ranks], each = (rows + Grid.DimX - 1) / Grid.DimX;
+            first = Grid.IdxX * each;
+            step = 1;
+            end = first + each < rows ? first + each : rows;
+        }
+
+        for (int begin = first; begin < end; begin += batch * step)
+        {
+            int count = (end - begin + step - 1) / step;
             if (count > batch)
                 count = batch;
-            for (int i = Group.IdxX; i < count * TRouting.TopK; i += Group.DimX)
-                List(arguments, shared, begin, i, firstRows, sendable, targets, rowTargets, found, foundWeights);
-            Group.Barrier();
+            bool listed = hasList && begin == first;
+            for (int i = Group.IdxX; i < count * TRouting.TopK && !listed; i += Group.DimX)
+                List(arguments, shared, begin, step, i, firstRows, found, foundWeights);
+            if (listed)
+            {
+                if (Group.IdxX % TRouting.TopK == 0 && Group.IdxX / TRouting.TopK < count)
+                    SetTarget(shared, Group.IdxX / TRouting.TopK, ownSource, ownSlot, rowsOf, sendable, targets, rowTargets);
+            }
+            else
+            {
+                for (int i = Group.IdxX; i < count; i += Group.DimX)
+                    Target(arguments, shared, begin + (i * step), i, firstRows, rowsOf, sendable, targets, rowTargets);
+            }
+
+            if (!listed)
+                Group.Barrier();
             TTrace.Mark(arguments, Phase, 2);
             if (arguments.Output == (int)ExpertOutput.RankRows)
             {
@@ -72,74 +116,106 @@ public static unsafe class CombineSend<TRouting, TTrace>
                 for (int i = Group.IdxX; i < count * TRouting.TopK; i += Group.DimX)
                     Pack(shared, i, found, foundWeights, terms, weights, counts);
                 Group.Barrier();
-                Sum(arguments, shared, count, rowTargets, terms, weights, counts);
+                if (TRouting.ExactCombine)
+                    ExactRows<TRouting>.Send(arguments, shared, count, rowTargets, terms, weights, counts);
+                else
+                    Sum(arguments, shared, count, part, parts, rowTargets, terms, weights, counts);
             }
 
             Group.Barrier();
         }
 
         TTrace.Mark(arguments, Phase, 3);
-        if (!ExpertWait.IsLastGroup(arguments.State + ExpertRoundState.CombineSendGroupsOffset, shared))
+        int last = ExpertWait.IsLastGroup(arguments.State + ExpertRoundState.CombineSendGroupsOffset, shared, gaveUp);
+        if (last == ExpertWait.NotLast)
             return;
         TTrace.Mark(arguments, Phase, 4);
         for (int source = Group.IdxX; source < ranks; source += Group.DimX)
         {
-            bool sent = shared[sendable + source] != 0 && !ExpertWait.HasFailed(arguments, Phase, source, epoch);
-            ExpertWait.Forget(arguments, Phase, source, epoch);
-            if (PeerWords.Kind(shared, source) == PeerWords.Staged)
+            bool sent = (shared[sendable + source] & May) != 0 && !ExpertWait.HasFailed(arguments, Phase, source, (uint)shared[PeerWords.Epoch], last);
+            int kind = PeerWords.Kind(shared, source);
+            ExpertWait.Forget(arguments, Phase, source, (uint)shared[PeerWords.Epoch]);
+            if (kind == PeerWords.Staged)
             {
                 ulong post = arguments.Posts + ((ulong)source * ExpertPost.SizeInBytes);
                 GlobalMemory.Store4(post + 8, GlobalMemory.Load4(arguments.Received + (ulong)(4 * (ranks + source))));
-                GlobalMemory.Store4(post + 12, sent ? (uint)shared[rowsOf + source] : uint.MaxValue);
+                uint rowsSent = TRouting.ExactCombine ? GlobalMemory.Load4(arguments.Received + (ulong)(4 * ((2 * ranks) + source))) : (uint)shared[rowsOf + source];
+                GlobalMemory.Store4(post + 12, sent ? rowsSent : uint.MaxValue);
             }
-            else if (sent)
+            else if (kind == PeerWords.Mapped)
             {
-                ExpertWait.Tell(arguments, shared, source, ExpertWait.CombineArrived, epoch);
+                // With one fence: its results are there, and its rows are taken, by a kernel that had ended when this one began. It has no use for its slot before.
+                DeviceFlag.FenceSystem();
+                if (sent)
+                    ExpertWait.Tell(arguments, shared, source, ExpertWait.CombineArrived, (uint)shared[PeerWords.Epoch]);
+                if ((shared[sendable + source] & Owed) != 0)
+                    ExpertWait.Tell(arguments, shared, source, ExpertWait.DispatchConsumed, (uint)shared[PeerWords.Epoch]);
             }
         }
 
-        ExpertWait.Raise(arguments.CombineSent, epoch);
+        ExpertWait.Raise(arguments.CombineSent, (uint)shared[PeerWords.Epoch]);
         TTrace.Mark(arguments, Phase, 5);
     }
 
-    /// <summary>Waits until a source's place for results may be written, and finds it.</summary>
-    private static void Gate(ExpertKernelArgs arguments, ArrayView<int> shared, uint epoch, int source, int sendable, int targets, int rowsOf)
+    /// <summary>Waits until a source's place for results may be written, and finds it. True when it gave up.</summary>
+    private static bool Gate(ExpertKernelArgs arguments, ArrayView<int> shared, uint epoch, int source, int sendable, int targets, int rowsOf)
     {
-        ulong peer = ExpertPeerEntry.AddressOf(arguments, source);
-        ulong combine = GlobalMemory.Load8(peer + ExpertPeerEntry.CombineOffset), incoming = GlobalMemory.Load8(peer + ExpertPeerEntry.IncomingOffset);
-        ulong outgoing = GlobalMemory.Load8(peer + ExpertPeerEntry.OutgoingOffset);
-        uint masked = GlobalMemory.Load4(peer + ExpertPeerEntry.IsMaskedOffset), staged = GlobalMemory.Load4(peer + ExpertPeerEntry.IsStagedOffset);
+        int kind = PeerWords.Kind(shared, source);
         uint rows = GlobalMemory.Load4(arguments.Received + (ulong)(4 * source)), row = GlobalMemory.Load4(arguments.Received + (ulong)(4 * (arguments.Ranks + source)));
-        int kind = PeerWords.Keep(arguments, shared, source, masked, staged, outgoing);
-        // Results have two areas, staging one.
+        // Results have two areas; those for another node are put where its rows were, which are here.
+        uint target = epoch - 2 + (kind == PeerWords.Staged ? 1u : 0);
+        ulong flag = PeerWords.Incoming(arguments, shared, source) + ExpertWait.CombineConsumed;
+        // Looked at while what is owed is on its way.
+        bool free = kind != PeerWords.Masked && ExpertWait.HasReached(flag, target);
         // A source that did not come in time is sent nothing and told nothing: its results would be of another round.
         bool owed = rows != uint.MaxValue;
-        bool may = kind != PeerWords.Masked && owed && ExpertWait.MaySend(arguments, Phase, source, incoming + ExpertWait.CombineConsumed, epoch - 2 + staged, epoch);
-        shared[sendable + source] = may ? 1 : 0;
+        bool may = kind != PeerWords.Masked && owed && (free || ExpertWait.MaySend(arguments, Phase, source, flag, target, epoch));
+        shared[sendable + source] = (may ? May : 0) | (owed ? Owed : 0);
         shared[rowsOf + source] = owed ? (int)rows : 0;
         ulong area = (row & (uint)ExpertRankHeader.CombineAreaBit) != 0 ? arguments.CombineAreaBytes : 0;
-        ulong first = (row & ~(uint)ExpertRankHeader.CombineAreaBit) * (ulong)TRouting.CombineRowBytes;
-        SharedWords.SetAddress(shared, targets + (2 * source), kind == PeerWords.Staged ? combine : combine + area + first);
+        ulong first = (row & ~(uint)ExpertRankHeader.CombineAreaBit) * (ulong)TRouting.CombineRowBytes, region = PeerWords.Region(arguments, shared, source);
+        SharedWords.SetAddress(shared, targets + (2 * source), kind == PeerWords.Staged ? region : region + area + first);
+        return kind != PeerWords.Masked && owed && !may;
     }
 
-    /// <summary>Reads one term of a row of the batch, and where the row goes.</summary>
-    private static void List(ExpertKernelArgs arguments, ArrayView<int> shared, int begin, int i, int firstRows, int sendable, int targets, int rowTargets, int found, int foundWeights)
-    {
-        int at = i / TRouting.TopK, k = i - (at * TRouting.TopK), row = begin + at;
-        int source = RowList.SourceOf(shared, firstRows, arguments.Ranks, row), slot = row - shared[firstRows + source];
-        if (k == 0)
-        {
-            SharedWords.SetAddress(
-                shared, rowTargets + (2 * at),
-                shared[sendable + source] == 0 ? 0 : SharedWords.Address(shared, targets + (2 * source)) + ((ulong)slot * (ulong)TRouting.CombineRowBytes));
-        }
+    /// <summary>Where a term is listed. Safe: there is a place for every slot, used or not.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong Inverse(ExpertKernelArgs arguments, int source, int slot, int k) =>
+        (ulong)(4L * ((((source * arguments.MaxTokens) + slot) * TRouting.TopK) + k));
 
+    /// <summary>Reads one term of a row of the batch.</summary>
+    private static void List(ExpertKernelArgs arguments, ArrayView<int> shared, int begin, int step, int i, int firstRows, int found, int foundWeights)
+    {
         if (arguments.Output == (int)ExpertOutput.RankRows)
             return;
-        ulong inverse = (ulong)(4L * ((((source * arguments.MaxTokens) + slot) * TRouting.TopK) + k));
+        int at = i / TRouting.TopK, k = i - (at * TRouting.TopK), row = begin + (at * step);
+        int source = SourceOf(arguments, shared, firstRows, row);
+        ulong inverse = Inverse(arguments, source, SlotOf(arguments, shared, firstRows, row, source), k);
         uint term = GlobalMemory.Load4(arguments.Inverse + inverse), weight = GlobalMemory.Load4(arguments.InverseWeights + inverse);
         shared[found + i] = (int)term;
         shared[foundWeights + i] = (int)weight;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int SourceOf(ExpertKernelArgs arguments, ArrayView<int> shared, int firstRows, int row) =>
+        TSize.IsFew ? row % arguments.Ranks : RowList.SourceOf(shared, firstRows, arguments.Ranks, row);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int SlotOf(ExpertKernelArgs arguments, ArrayView<int> shared, int firstRows, int row, int source) =>
+        TSize.IsFew ? row / arguments.Ranks : row - shared[firstRows + source];
+
+    private static void Target(ExpertKernelArgs arguments, ArrayView<int> shared, int row, int at, int firstRows, int rowsOf, int sendable, int targets, int rowTargets)
+    {
+        int source = SourceOf(arguments, shared, firstRows, row);
+        SetTarget(shared, at, source, SlotOf(arguments, shared, firstRows, row, source), rowsOf, sendable, targets, rowTargets);
+    }
+
+    /// <summary>Finds where a row of the batch goes: nowhere when its slot has no row, or its source gets nothing.</summary>
+    private static void SetTarget(ArrayView<int> shared, int at, int source, int slot, int rowsOf, int sendable, int targets, int rowTargets)
+    {
+        bool goes = (shared[sendable + source] & May) != 0 && slot < shared[rowsOf + source];
+        SharedWords.SetAddress(
+            shared, rowTargets + (2 * at), goes ? SharedWords.Address(shared, targets + (2 * source)) + (TRouting.ExactCombine ? 0 : (ulong)slot * (ulong)TRouting.CombineRowBytes) : 0);
     }
 
     /// <summary>Puts the terms that are there together, in ascending places.</summary>
@@ -155,63 +231,59 @@ public static unsafe class CombineSend<TRouting, TTrace>
         shared[weights + first + place] = shared[foundWeights + i];
     }
 
-    /// <summary>Rows whose weights the caller has applied.</summary>
+    /// <summary>Rows whose weights the caller has applied, a warp a row.</summary>
     private static void Copy(ExpertKernelArgs arguments, ArrayView<int> shared, int begin, int count, int rowTargets)
     {
-        int vectors = TRouting.HiddenSize * TRouting.CombineElementBytes / 16, all = count * vectors, step = Group.DimX;
-        ulong from = arguments.Results + ((ulong)begin * (ulong)vectors * 16);
-        // Four loads are on their way before the first is stored; behind the end the last is loaded again and not stored.
-        for (int i = Group.IdxX; i < all; i += 4 * step)
+        int vectors = TRouting.HiddenSize * TRouting.CombineElementBytes / 16;
+        RowTeam team = RowTeam.OfWarp();
+        for (int row = team.First; row < count; row += team.Step)
         {
-            Vector16 a = Load(from, i, all), b = Load(from, i + step, all), c = Load(from, i + (2 * step), all), d = Load(from, i + (3 * step), all);
-            Store(shared, rowTargets, i, all, vectors, a);
-            Store(shared, rowTargets, i + step, all, vectors, b);
-            Store(shared, rowTargets, i + (2 * step), all, vectors, c);
-            Store(shared, rowTargets, i + (3 * step), all, vectors, d);
+            ulong from = arguments.Results + ((ulong)(uint)(begin + row) * (ulong)vectors * 16), to = SharedWords.Address(shared, rowTargets + (2 * row));
+            for (int at = team.Lane; at < vectors && to != 0; at += RowChunk.Pieces * team.Width)
+                RowChunk.Store(RowChunk.Load(from, at, vectors), to, at, vectors);
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector16 Load(ulong from, int i, int all) => GlobalMemory.Load16(from + ((ulong)(i < all ? i : all - 1) * 16));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(ArrayView<int> shared, int rowTargets, int i, int all, int vectors, Vector16 value)
-    {
-        if (i >= all)
-            return;
-        int row = i / vectors;
-        ulong to = SharedWords.Address(shared, rowTargets + (2 * row));
-        if (to != 0)
-            GlobalMemory.Store16(to + ((ulong)(i - (row * vectors)) * 16), value);
-    }
-
-    private static void Sum(ExpertKernelArgs arguments, ArrayView<int> shared, int count, int rowTargets, int terms, int weights, int counts)
+    private static void Sum(ExpertKernelArgs arguments, ArrayView<int> shared, int count, int part, int parts, int rowTargets, int terms, int weights, int counts)
     {
         int vectors = TRouting.HiddenSize * TRouting.CombineElementBytes / 16;
-        for (int i = Group.IdxX; i < count * vectors; i += Group.DimX)
+        if (!TSize.IsFew)
         {
-            int at = i / vectors;
-            ulong offset = (ulong)(i - (at * vectors)) * 16, from = arguments.Results + offset, to = SharedWords.Address(shared, rowTargets + (2 * at));
-            if (to == 0)
-                continue;
-            int term = terms + (at * TRouting.TopK), weight = weights + (at * TRouting.TopK), all = shared[counts + at];
-            RowSum sum = default;
-            // Four loads are on their way before the first is used; behind the end the last is loaded again and not added.
-            for (int next = 0; next < all; next += 4)
-            {
-                Vector16 a = Term(shared, from, vectors, term, next, all), b = Term(shared, from, vectors, term, next + 1, all);
-                Vector16 c = Term(shared, from, vectors, term, next + 2, all), d = Term(shared, from, vectors, term, next + 3, all);
-                sum = RowSum.MultiplyAdd<TRouting>(a, Weight(shared, weight + next), sum);
-                if (next + 1 < all)
-                    sum = RowSum.MultiplyAdd<TRouting>(b, Weight(shared, weight + next + 1), sum);
-                if (next + 2 < all)
-                    sum = RowSum.MultiplyAdd<TRouting>(c, Weight(shared, weight + next + 2), sum);
-                if (next + 3 < all)
-                    sum = RowSum.MultiplyAdd<TRouting>(d, Weight(shared, weight + next + 3), sum);
-            }
-
-            GlobalMemory.Store16(to + offset, RowSum.Round<TRouting>(sum));
+            for (int i = Group.IdxX; i < count * vectors; i += Group.DimX)
+                SumOne(arguments, shared, i / vectors, i % vectors, vectors, rowTargets, terms, weights, counts);
+            return;
         }
+
+        int first = vectors * part / parts, end = vectors * (part + 1) / parts;
+        for (int at = 0; at < count; at++)
+        {
+            for (int i = first + Group.IdxX; i < end; i += Group.DimX)
+                SumOne(arguments, shared, at, i, vectors, rowTargets, terms, weights, counts);
+        }
+    }
+
+    private static void SumOne(ExpertKernelArgs arguments, ArrayView<int> shared, int at, int vector, int vectors, int rowTargets, int terms, int weights, int counts)
+    {
+        ulong offset = (ulong)vector * 16, from = arguments.Results + offset, to = SharedWords.Address(shared, rowTargets + (2 * at));
+        if (to == 0)
+            return;
+        int term = terms + (at * TRouting.TopK), weight = weights + (at * TRouting.TopK), all = shared[counts + at];
+        RowSum sum = default;
+        // Four loads are on their way before the first is used; behind the end the last is loaded again and not added.
+        for (int next = 0; next < all; next += 4)
+        {
+            Vector16 a = Term(shared, from, vectors, term, next, all), b = Term(shared, from, vectors, term, next + 1, all);
+            Vector16 c = Term(shared, from, vectors, term, next + 2, all), d = Term(shared, from, vectors, term, next + 3, all);
+            sum = RowSum.MultiplyAdd<TRouting>(a, Weight(shared, weight + next), sum);
+            if (next + 1 < all)
+                sum = RowSum.MultiplyAdd<TRouting>(b, Weight(shared, weight + next + 1), sum);
+            if (next + 2 < all)
+                sum = RowSum.MultiplyAdd<TRouting>(c, Weight(shared, weight + next + 2), sum);
+            if (next + 3 < all)
+                sum = RowSum.MultiplyAdd<TRouting>(d, Weight(shared, weight + next + 3), sum);
+        }
+
+        GlobalMemory.Store16(to + offset, RowSum.Round<TRouting>(sum));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

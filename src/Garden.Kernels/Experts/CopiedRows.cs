@@ -13,21 +13,51 @@ public readonly struct CopiedRows<TRouting> : IDispatchRows<TRouting>
     public static int InputRowBytes => TRouting.HiddenSize * TRouting.ElementBytes;
 
     /// <inheritdoc/>
-    public static void Write(ExpertKernelArgs arguments, ArrayView<int> shared, int destinations, int counts, int begin, int count)
+    public static EarlyPieces LoadEarly(ExpertKernelArgs arguments, int token)
     {
-        int vectors = TRouting.HiddenSize * TRouting.ElementBytes / 16, all = count * vectors, step = Group.DimX;
-        ulong from = arguments.Input + ((ulong)begin * (ulong)InputRowBytes);
-        // Four loads are on their way before the first is stored; behind the end the last is loaded again and not stored.
-        for (int i = Group.IdxX; i < all; i += 4 * step)
+        int vectors = TRouting.HiddenSize * TRouting.ElementBytes / 16, step = Group.DimX, i = Group.IdxX;
+        ulong from = arguments.Input + ((ulong)token * (ulong)InputRowBytes);
+        EarlyPieces pieces = default;
+        // A row may be shorter than a group is wide.
+        if (i < vectors)
+            pieces.A = Load(from, i, vectors);
+        if (i + step < vectors)
+            pieces.B = Load(from, i + step, vectors);
+        if (i + (2 * step) < vectors)
+            pieces.C = Load(from, i + (2 * step), vectors);
+        if (i + (3 * step) < vectors)
+            pieces.D = Load(from, i + (3 * step), vectors);
+        return pieces;
+    }
+
+    /// <inheritdoc/>
+    public static void Write(
+        ExpertKernelArgs arguments, ArrayView<int> shared, int destinations, int counts, int begin, int count, RowTeam team, bool isEarly, EarlyPieces early)
+    {
+        int vectors = TRouting.HiddenSize * TRouting.ElementBytes / 16, step = team.Width;
+        for (int token = team.First; token < count; token += team.Step)
         {
-            Vector16 a = Load(from, i, all), b = Load(from, i + step, all), c = Load(from, i + (2 * step), all), d = Load(from, i + (3 * step), all);
-            Store(shared, destinations, counts, i, vectors, a);
-            if (i + step < all)
-                Store(shared, destinations, counts, i + step, vectors, b);
-            if (i + (2 * step) < all)
-                Store(shared, destinations, counts, i + (2 * step), vectors, c);
-            if (i + (3 * step) < all)
-                Store(shared, destinations, counts, i + (3 * step), vectors, d);
+            ulong from = arguments.Input + ((ulong)(begin + token) * (ulong)InputRowBytes);
+            // Four loads are on their way before the first is stored; behind the end the last is loaded again and not stored.
+            for (int i = team.Lane; i < vectors; i += 4 * step)
+            {
+                Vector16 a = early.A, b = early.B, c = early.C, d = early.D;
+                if (!isEarly || i != team.Lane)
+                {
+                    a = Load(from, i, vectors);
+                    b = Load(from, i + step, vectors);
+                    c = Load(from, i + (2 * step), vectors);
+                    d = Load(from, i + (3 * step), vectors);
+                }
+
+                RowTargets<TRouting>.Store16(shared, destinations, counts, token, (ulong)i * 16, a);
+                if (i + step < vectors)
+                    RowTargets<TRouting>.Store16(shared, destinations, counts, token, (ulong)(i + step) * 16, b);
+                if (i + (2 * step) < vectors)
+                    RowTargets<TRouting>.Store16(shared, destinations, counts, token, (ulong)(i + (2 * step)) * 16, c);
+                if (i + (3 * step) < vectors)
+                    RowTargets<TRouting>.Store16(shared, destinations, counts, token, (ulong)(i + (3 * step)) * 16, d);
+            }
         }
 
         if (TRouting.ScaleCount == 0)
@@ -42,11 +72,4 @@ public readonly struct CopiedRows<TRouting> : IDispatchRows<TRouting>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector16 Load(ulong from, int i, int all) => GlobalMemory.Load16(from + ((ulong)(i < all ? i : all - 1) * 16));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(ArrayView<int> shared, int destinations, int counts, int i, int vectors, Vector16 value)
-    {
-        int token = i / vectors;
-        RowTargets<TRouting>.Store16(shared, destinations, counts, token, (ulong)(i - (token * vectors)) * 16, value);
-    }
 }

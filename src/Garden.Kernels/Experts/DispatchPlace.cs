@@ -12,23 +12,16 @@ namespace Garden.Kernels.Experts;
 internal static unsafe class DispatchPlace<TRouting>
     where TRouting : unmanaged, IExpertRouting<TRouting>
 {
-    /// <summary>Works out where rows go, tells the rows their choices, and lists where results will be. All threads of a group call it. A thread
-    /// may have its first choice already.</summary>
+    /// <summary>Works out where rows go, tells the rows their choices, and lists where results will be. All threads of a group call it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Place(ExpertKernelArgs arguments, ArrayView<int> shared, SendLayout layout, int begin, int count, bool hasOwn, int ownExpert, int ownWeight)
+    public static void Place(ExpertKernelArgs arguments, ArrayView<int> shared, SendLayout layout, int begin, int count)
     {
         int choices = count * TRouting.TopK;
         for (int i = Group.IdxX; i < choices; i += Group.DimX)
         {
             // Safe: the host checked that there is room for all tokens of a round.
             ulong at = (ulong)(4L * ((begin * TRouting.TopK) + i));
-            int expert = ownExpert, weight = ownWeight;
-            if (!hasOwn || i != Group.IdxX)
-            {
-                expert = (int)GlobalMemory.Load4(arguments.TopK + at);
-                weight = (int)GlobalMemory.Load4(arguments.Weights + at);
-            }
-
+            int expert = (int)GlobalMemory.Load4(arguments.TopK + at), weight = (int)GlobalMemory.Load4(arguments.Weights + at);
             KeepChoice(arguments, shared, layout, i, expert, weight);
         }
 
@@ -113,7 +106,9 @@ internal static unsafe class DispatchPlace<TRouting>
             shared[layout.Counts + token] = all;
         // Safe: both lists have TopK entries for every token.
         ulong list = (ulong)(4L * ((begin + token) * TRouting.TopK));
-        if (k >= all)
+        if (TRouting.ExactCombine)
+            ExactRows<TRouting>.ListSource(arguments, shared, layout, list, i, k);
+        else if (k >= all)
         {
             GlobalMemory.Store4(arguments.SourceRanks + list + (ulong)(4 * k), uint.MaxValue);
             GlobalMemory.Store4(arguments.Sources + list + (ulong)(4 * k), uint.MaxValue);
@@ -122,9 +117,13 @@ internal static unsafe class DispatchPlace<TRouting>
         if (rank < 0)
             return;
         int slot = shared[layout.RowsAhead + rank] + IntrinsicMath.PopCount(shared[layout.RankTokens + rank] & ((1 << token) - 1));
-        // Nothing comes back from a rank that was sent nothing.
-        GlobalMemory.Store4(arguments.SourceRanks + list + (ulong)(4 * place), shared[layout.Writable + rank] == 0 ? uint.MaxValue : (uint)rank);
-        GlobalMemory.Store4(arguments.Sources + list + (ulong)(4 * place), (uint)(shared[layout.CombineRow + rank] + slot));
+        if (!TRouting.ExactCombine)
+        {
+            // Nothing comes back from a rank that was sent nothing.
+            GlobalMemory.Store4(arguments.SourceRanks + list + (ulong)(4 * place), shared[layout.Writable + rank] == 0 ? uint.MaxValue : (uint)rank);
+            GlobalMemory.Store4(arguments.Sources + list + (ulong)(4 * place), (uint)(shared[layout.CombineRow + rank] + slot));
+        }
+
         int target = (token * TRouting.TopK) + place;
         shared[layout.Targets + target] = rank;
         SharedWords.SetAddress(

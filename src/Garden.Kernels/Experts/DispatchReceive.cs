@@ -9,9 +9,11 @@ namespace Garden.Kernels.Experts;
 /// inverse index that results are gathered with. Every group sums the counts of all sources by itself.
 /// </summary>
 /// <typeparam name="TRouting">The routing.</typeparam>
+/// <typeparam name="TSize">For few tokens or many.</typeparam>
 /// <typeparam name="TTrace">What is stamped on the way.</typeparam>
-public static unsafe class DispatchReceive<TRouting, TTrace>
+public static unsafe class DispatchReceive<TRouting, TSize, TTrace>
     where TRouting : unmanaged, IExpertRouting<TRouting>
+    where TSize : unmanaged, IExpertSize
     where TTrace : unmanaged, IExpertTrace
 {
     private const int Phase = (int)ExpertPhase.DispatchReceive;
@@ -20,105 +22,159 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
     public static int SharedBytes(int ranks, int expertsPerRank, int groupThreads) => sizeof(int) * ReceiveLayout.Of<TRouting>(ranks, expertsPerRank, groupThreads).End;
 
     /// <summary>The kernel. Its grid may have any number of groups.</summary>
-    public static void Run(ExpertKernelArgs arguments)
-    {
-        ExpertWait.Begin();
-        Receive(arguments, ILGPU.SharedMemory.GetDynamic<int>());
-    }
+    public static void Run(ExpertKernelArgs arguments) => Receive(arguments, ILGPU.SharedMemory.GetDynamic<int>());
 
-    /// <summary>What the kernel does, also as the second half of another.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    /// <summary>What the kernel does, also as one half of another.</summary>
     internal static void Receive(ExpertKernelArgs arguments, ArrayView<int> shared)
     {
         TTrace.Mark(arguments, Phase, 0);
         ReceiveLayout layout = ReceiveLayout.Of<TRouting>(arguments.Ranks, arguments.ExpertsPerRank, Group.DimX);
-        uint epoch = GlobalMemory.Load4(arguments.State);
-        ReceiveLines<TRouting>.Read(arguments, shared, layout, epoch);
+        // Few tokens: slots are dealt to groups as a full round has them, so that a group's first row is on its way before it is known whether it is there.
+        int slots = arguments.Ranks * arguments.MaxTokens, batch = RowList.Batch(Group.DimX), ahead = TSize.IsFew && Grid.IdxX < slots ? 1 : 0;
+        int earlySlot = (int)((uint)Grid.IdxX / (uint)arguments.Ranks), earlySource = Grid.IdxX - (earlySlot * arguments.Ranks);
+        PeerWords.Read(arguments, shared, false);
+        ReceiveLines<TRouting>.Gate(arguments, shared, layout);
         Group.Barrier();
         ExpertWait.LetNextBegin();
         TTrace.Mark(arguments, Phase, 1);
+        uint epoch = (uint)shared[PeerWords.Epoch];
+        EarlyRow<TRouting> early = default;
+        if (ahead != 0)
+            early = EarlyRow<TRouting>.Load(RowAddress(arguments, epoch, earlySource, earlySlot));
+        ReceiveLines<TRouting>.Read(arguments, shared, layout, epoch);
+        Group.Barrier();
+        ReceiveLines<TRouting>.Keep(arguments, shared, layout, epoch);
+        SumExperts(arguments, shared, layout, layout.Arrived);
+        Group.Barrier();
+        if (shared[ReceiveLayout.Refused] != 0)
+        {
+            SumExperts(arguments, shared, layout, layout.Came);
+            Group.Barrier();
+        }
+
+        if (Group.IdxX < ahead)
+            ListRow(arguments, shared, layout, epoch, 0, earlySource, earlySlot);
+        if (TRouting.ExactCombine)
+            ExactRows<TRouting>.SumSources(arguments, shared, layout);
         SharedWords.Sum(shared, layout.Rows, layout.FirstRows, arguments.Ranks, 1, 1);
-        if (arguments.Output != (int)ExpertOutput.RankRows)
-            SumExperts(arguments, shared, layout);
+        if (arguments.Output == (int)ExpertOutput.ExpertContiguous)
+            SharedWords.Sum(shared, layout.Totals, layout.Starts, arguments.LocalExperts, arguments.Padding, 0);
         Group.Barrier();
         TTrace.Mark(arguments, Phase, 2);
         if (Grid.IdxX == 0)
             Publish(arguments, shared, layout);
-        int rows = shared[layout.FirstRows + arguments.Ranks];
-        int each = (rows + Grid.DimX - 1) / Grid.DimX, batch = RowList.Batch(Group.DimX);
-        int first = Grid.IdxX * each, end = first + each;
-        if (end > rows)
-            end = rows;
-        for (int begin = first; begin < end; begin += batch)
+        int first = Grid.IdxX, step = Grid.DimX, end = slots;
+        if (!TSize.IsFew)
         {
-            int count = end - begin;
+            int all = shared[layout.FirstRows + arguments.Ranks], each = (all + Grid.DimX - 1) / Grid.DimX;
+            first = Grid.IdxX * each;
+            step = 1;
+            end = first + each < all ? first + each : all;
+        }
+
+        for (int begin = first; begin < end;)
+        {
+            bool isEarly = TSize.IsFew && begin == first;
+            int count = isEarly ? 1 : (end - begin + step - 1) / step;
             if (count > batch)
                 count = batch;
-            ListRows(arguments, shared, layout, epoch, begin, count);
-            Group.Barrier();
-            // The first payload is on its way while places are worked out.
-            int vectors = TRouting.HiddenSize * TRouting.ElementBytes / 16, all = count * vectors, step = Group.DimX, i = Group.IdxX;
-            Vector16 a = Load(shared, layout, i, all, vectors), b = Load(shared, layout, i + step, all, vectors);
-            Vector16 c = Load(shared, layout, i + (2 * step), all, vectors), d = Load(shared, layout, i + (3 * step), all, vectors);
-            Place(arguments, shared, layout, begin, count);
-            TTrace.Mark(arguments, Phase, 3);
-            // Four loads are on their way before the first is stored; behind the end the last is loaded again and not stored.
-            while (i < all)
+            if (!isEarly)
             {
-                Store(arguments, shared, layout, i, all, vectors, a);
-                Store(arguments, shared, layout, i + step, all, vectors, b);
-                Store(arguments, shared, layout, i + (2 * step), all, vectors, c);
-                Store(arguments, shared, layout, i + (3 * step), all, vectors, d);
-                i += 4 * step;
-                if (i >= all)
-                    break;
-                a = Load(shared, layout, i, all, vectors);
-                b = Load(shared, layout, i + step, all, vectors);
-                c = Load(shared, layout, i + (2 * step), all, vectors);
-                d = Load(shared, layout, i + (3 * step), all, vectors);
+                ListRows(arguments, shared, layout, epoch, begin, step, count);
+                Group.Barrier();
             }
 
-            CopyScales(arguments, shared, layout, count);
+            CopyRows(arguments, shared, layout, count, isEarly, early);
             Group.Barrier();
+            begin += count * step;
         }
 
         TTrace.Mark(arguments, Phase, 4);
-        if (!ExpertWait.IsLastGroup(arguments.State + ExpertRoundState.DispatchReceiveGroupsOffset, shared))
-            return;
-        TTrace.Mark(arguments, Phase, 5);
-        for (int source = Group.IdxX; source < arguments.Ranks; source += Group.DimX)
-        {
-            ExpertWait.Forget(arguments, Phase, source, epoch);
-            if (shared[layout.Came + source] != 0)
-                ExpertWait.Tell(arguments, shared, source, ExpertWait.DispatchConsumed, epoch);
-        }
-
-        ExpertWait.Raise(arguments.DispatchReceived, epoch);
-        TTrace.Mark(arguments, Phase, 6);
     }
 
-    /// <summary>Turns each expert's counts into the rows of the sources ahead, a thread an expert, and the sums into first rows.</summary>
-    private static void SumExperts(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout)
+    /// <summary>Places and copies a batch; the first payload is on its way while places are worked out.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CopyRows(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int count, bool isEarly, EarlyRow<TRouting> early)
+    {
+        if (TSize.IsFew)
+            CopyByGroup(arguments, shared, layout, count, isEarly, early);
+        else
+            CopyByWarp(arguments, shared, layout, count);
+        CopyScales(arguments, shared, layout, count, isEarly, early.Scale);
+    }
+
+    /// <summary>A warp a row: addresses are found once for all of it.</summary>
+    private static void CopyByWarp(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int count)
+    {
+        int vectors = TRouting.HiddenSize * TRouting.ElementBytes / 16;
+        RowTeam team = RowTeam.OfWarp();
+        RowChunk chunk = default;
+        if (team.First < count)
+            chunk = RowChunk.Load(SharedWords.Address(shared, layout.RowAddress + (2 * team.First)), team.Lane, vectors);
+        Place(arguments, shared, layout, count, false, default);
+        TTrace.Mark(arguments, Phase, 3);
+        for (int row = team.First; row < count; row += team.Step)
+        {
+            ulong from = SharedWords.Address(shared, layout.RowAddress + (2 * row));
+            int first = layout.Packed + (row * TRouting.TopK), end = first + shared[layout.Copies + row];
+            for (int at = team.Lane; at < vectors; at += RowChunk.Pieces * team.Width)
+            {
+                if (row != team.First || at != team.Lane)
+                    chunk = RowChunk.Load(from, at, vectors);
+                for (int copy = first; copy < end; copy++)
+                    RowChunk.Store(chunk, arguments.Rows + ((ulong)(uint)shared[copy] * (ulong)vectors * 16), at, vectors);
+            }
+        }
+    }
+
+    private static void CopyByGroup(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int count, bool isEarly, EarlyRow<TRouting> early)
+    {
+        int vectors = TRouting.HiddenSize * TRouting.ElementBytes / 16, all = count * vectors, step = Group.DimX, i = Group.IdxX;
+        Vector16 a = early.A, b = early.B, c = early.C, d = early.D;
+        if (!isEarly)
+        {
+            a = Load(shared, layout, i, all, vectors);
+            b = Load(shared, layout, i + step, all, vectors);
+            c = Load(shared, layout, i + (2 * step), all, vectors);
+            d = Load(shared, layout, i + (3 * step), all, vectors);
+        }
+
+        Place(arguments, shared, layout, count, isEarly, early);
+        TTrace.Mark(arguments, Phase, 3);
+        // Four loads are on their way before the first is stored; behind the end the last is loaded again and not stored.
+        while (i < all)
+        {
+            Store(arguments, shared, layout, i, all, vectors, a);
+            Store(arguments, shared, layout, i + step, all, vectors, b);
+            Store(arguments, shared, layout, i + (2 * step), all, vectors, c);
+            Store(arguments, shared, layout, i + (3 * step), all, vectors, d);
+            i += 4 * step;
+            if (i >= all)
+                break;
+            a = Load(shared, layout, i, all, vectors);
+            b = Load(shared, layout, i + step, all, vectors);
+            c = Load(shared, layout, i + (2 * step), all, vectors);
+            d = Load(shared, layout, i + (3 * step), all, vectors);
+        }
+    }
+
+    /// <summary>Turns each expert's counts into the rows of the sources ahead, a thread an expert.</summary>
+    private static void SumExperts(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int counted)
     {
         int experts = arguments.LocalExperts;
-        for (int expert = Group.IdxX; expert < experts; expert += Group.DimX)
+        for (int expert = Group.IdxX; expert < experts && arguments.Output != (int)ExpertOutput.RankRows; expert += Group.DimX)
         {
             int next = 0;
             for (int source = 0; source < arguments.Ranks; source++)
             {
                 int at = (source * experts) + expert;
                 shared[layout.Bases + at] = next;
-                if (shared[layout.Rows + source] != 0)
+                if (shared[counted + source] != 0)
                     next += shared[layout.Counts + at];
             }
 
             shared[layout.Totals + expert] = next;
         }
-
-        if (arguments.Output != (int)ExpertOutput.ExpertContiguous)
-            return;
-        Group.Barrier();
-        SharedWords.Sum(shared, layout.Totals, layout.Starts, experts, arguments.Padding, 0);
     }
 
     /// <summary>Leaves for the combine what each source is owed, and for the experts where their rows are.</summary>
@@ -126,6 +182,7 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
     {
         for (int source = Group.IdxX; source < arguments.Ranks; source += Group.DimX)
         {
+            ExpertWait.Forget(arguments, Phase, source, (uint)shared[PeerWords.Epoch]);
             // A source that did not come, or was refused, is owed nothing: not even the word that its results are there.
             bool came = shared[layout.Came + source] != 0;
             GlobalMemory.Store4(arguments.Received + (ulong)(4 * source), came ? (uint)shared[layout.Rows + source] : uint.MaxValue);
@@ -140,24 +197,45 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
             GlobalMemory.Store4(arguments.ExpertCounts + (ulong)(4 * expert), (uint)shared[layout.Totals + expert]);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong RowAddress(ExpertKernelArgs arguments, uint epoch, int source, int slot) =>
+        ReceiveLines<TRouting>.Slot(arguments, epoch, source) + arguments.LineBytes + ((ulong)slot * (ulong)TRouting.RowBytes);
+
     /// <summary>Finds the rows of a batch, a thread a row.</summary>
-    private static void ListRows(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, uint epoch, int begin, int count)
+    private static void ListRows(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, uint epoch, int begin, int step, int count)
     {
         for (int i = Group.IdxX; i < count; i += Group.DimX)
         {
-            int source = RowList.SourceOf(shared, layout.FirstRows, arguments.Ranks, begin + i), slot = begin + i - shared[layout.FirstRows + source];
-            SharedWords.SetAddress(
-                shared, layout.RowAddress + (2 * i), ReceiveLines<TRouting>.Slot(arguments, epoch, source) + arguments.LineBytes + ((ulong)slot * (ulong)TRouting.RowBytes));
-            shared[layout.RowSource + i] = source;
-            shared[layout.RowPlace + i] = ((source * arguments.MaxTokens) + slot) * TRouting.TopK;
+            int row = begin + (i * step), source = TSize.IsFew ? row % arguments.Ranks : RowList.SourceOf(shared, layout.FirstRows, arguments.Ranks, row);
+            ListRow(arguments, shared, layout, epoch, i, source, TSize.IsFew ? row / arguments.Ranks : row - shared[layout.FirstRows + source]);
         }
     }
 
+    private static void ListRow(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, uint epoch, int i, int source, int slot)
+    {
+        SharedWords.SetAddress(shared, layout.RowAddress + (2 * i), RowAddress(arguments, epoch, source, slot));
+        shared[layout.RowSource + i] = slot < shared[layout.Rows + source] ? source : -1;
+        shared[layout.RowPlace + i] = ((source * arguments.MaxTokens) + slot) * TRouting.TopK;
+    }
+
     /// <summary>Works out where they go, a thread a choice, and leaves the inverse of it.</summary>
-    private static void Place(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int begin, int count)
+    private static void Place(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int count, bool isEarly, EarlyRow<TRouting> early)
     {
         for (int i = Group.IdxX; i < count * TRouting.TopK; i += Group.DimX)
-            PlaceChoice(arguments, shared, layout, begin, i);
+        {
+            int row = i / TRouting.TopK, k = i - (row * TRouting.TopK);
+            int selection = early.Selection;
+            uint weight = early.Weight;
+            if (!isEarly || i != Group.IdxX)
+            {
+                ulong from = SharedWords.Address(shared, layout.RowAddress + (2 * row));
+                selection = (int)GlobalMemory.Load4(from + (ulong)(TRouting.SelectionsOffset + (4 * k)));
+                weight = GlobalMemory.Load4(from + (ulong)(TRouting.WeightsOffset + (4 * k)));
+            }
+
+            PlaceChoice(arguments, shared, layout, i, row, k, selection, weight);
+        }
+
         Group.Barrier();
         if (arguments.Output == (int)ExpertOutput.RankRows)
             return;
@@ -174,27 +252,24 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
         Group.Barrier();
     }
 
-    private static void PlaceChoice(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int begin, int i)
+    private static void PlaceChoice(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int i, int row, int k, int selection, uint weight)
     {
-        int row = i / TRouting.TopK, k = i - (row * TRouting.TopK), source = shared[layout.RowSource + row];
-        ulong from = SharedWords.Address(shared, layout.RowAddress + (2 * row));
-        int selection = (int)GlobalMemory.Load4(from + (ulong)(TRouting.SelectionsOffset + (4 * k)));
-        uint weight = GlobalMemory.Load4(from + (ulong)(TRouting.WeightsOffset + (4 * k)));
-        int expert = ExpertSelection.Expert(selection), ordinal = ExpertSelection.Ordinal(selection);
+        int source = shared[layout.RowSource + row], expert = ExpertSelection.Expert(selection), ordinal = ExpertSelection.Ordinal(selection);
         // What a row says is checked: it reaches into memory here.
-        bool here = selection >= 0 && expert < arguments.LocalExperts;
+        bool here = source >= 0 && selection >= 0 && expert < arguments.LocalExperts;
         if (arguments.Output == (int)ExpertOutput.RankRows)
         {
-            ulong at = (ulong)(4L * (((begin + row) * TRouting.TopK) + k));
-            GlobalMemory.Store4(arguments.RowExperts + at, here ? (uint)expert : uint.MaxValue);
-            GlobalMemory.Store4(arguments.RowWeights + at, weight);
             // One copy: the row itself.
             if (k == 0)
-            {
-                shared[layout.Packed + (row * TRouting.TopK)] = begin + row;
-                shared[layout.Copies + row] = 1;
-            }
-
+                shared[layout.Copies + row] = source >= 0 ? 1 : 0;
+            if (source < 0)
+                return;
+            int index = shared[layout.FirstRows + source] + (shared[layout.RowPlace + row] / TRouting.TopK) - (source * arguments.MaxTokens);
+            ulong at = (ulong)(4L * ((index * TRouting.TopK) + k));
+            GlobalMemory.Store4(arguments.RowExperts + at, here ? (uint)expert : uint.MaxValue);
+            GlobalMemory.Store4(arguments.RowWeights + at, weight);
+            if (k == 0)
+                shared[layout.Packed + (row * TRouting.TopK)] = index;
             return;
         }
 
@@ -208,9 +283,14 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
         }
 
         shared[layout.Outputs + i] = output;
+        if (source < 0)
+            return;
         ulong inverse = (ulong)(4L * (shared[layout.RowPlace + row] + k));
         GlobalMemory.Store4(arguments.Inverse + inverse, (uint)output);
-        GlobalMemory.Store4(arguments.InverseWeights + inverse, weight);
+        if (!TRouting.ExactCombine)
+            GlobalMemory.Store4(arguments.InverseWeights + inverse, weight);
+        else if (output >= 0)
+            GlobalMemory.Store4(arguments.InverseWeights + inverse, (uint)(shared[layout.SourceFirsts + (source * arguments.LocalExperts) + expert] + ordinal));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -231,14 +311,16 @@ public static unsafe class DispatchReceive<TRouting, TTrace>
             GlobalMemory.Store16(to + ((ulong)shared[copy] * (ulong)vectors * 16), value);
     }
 
-    private static void CopyScales(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int count)
+    private static void CopyScales(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, int count, bool isEarly, uint own)
     {
         if (TRouting.ScaleCount == 0)
             return;
         for (int i = Group.IdxX; i < count * TRouting.ScaleCount; i += Group.DimX)
         {
             int row = i / TRouting.ScaleCount, scale = i - (row * TRouting.ScaleCount);
-            uint value = GlobalMemory.Load4(SharedWords.Address(shared, layout.RowAddress + (2 * row)) + (ulong)(TRouting.ScalesOffset + (4 * scale)));
+            uint value = own;
+            if (!isEarly || i != Group.IdxX)
+                value = GlobalMemory.Load4(SharedWords.Address(shared, layout.RowAddress + (2 * row)) + (ulong)(TRouting.ScalesOffset + (4 * scale)));
             int first = layout.Packed + (row * TRouting.TopK), end = first + shared[layout.Copies + row];
             for (int copy = first; copy < end; copy++)
                 GlobalMemory.Store4(arguments.RowScales + (ulong)(4 * (((long)shared[copy] * TRouting.ScaleCount) + scale)), value);

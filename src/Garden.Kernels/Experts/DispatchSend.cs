@@ -7,6 +7,7 @@ namespace Garden.Kernels.Experts;
 /// <summary>
 /// The kernel that sends tokens to the ranks of their experts: each token once to each rank, in ascending order of tokens, as
 /// <see cref="ExpertDispatch"/> says. Every group counts all choices by itself, so none waits for another: cheaper than a grid-wide wait.
+/// Rounds of few tokens have a kernel of their own, <see cref="DispatchSendFew{TRouting, TRows, TTrace}"/>.
 /// </summary>
 /// <typeparam name="TRouting">The routing.</typeparam>
 /// <typeparam name="TRows">How rows are made.</typeparam>
@@ -22,23 +23,25 @@ public static unsafe class DispatchSend<TRouting, TRows, TTrace>
     public static int SharedBytes(int ranks, int copies) => sizeof(int) * SendLayout.Of<TRouting>(ranks, copies).End;
 
     /// <summary>The kernel. Its grid may have any number of groups; a group has whole warps.</summary>
-    public static void Run(ExpertKernelArgs arguments)
-    {
-        ExpertWait.Begin();
-        Send(arguments, ILGPU.SharedMemory.GetDynamic<int>());
-    }
+    public static void Run(ExpertKernelArgs arguments) => Send(arguments, ILGPU.SharedMemory.GetDynamic<int>());
 
-    /// <summary>What the kernel does, also as the first half of another.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    /// <summary>What the kernel does, also as one half of another.</summary>
     internal static void Send(ExpertKernelArgs arguments, ArrayView<int> shared)
     {
         TTrace.Mark(arguments, Phase, 0);
         SendLayout layout = SendLayout.Of<TRouting>(arguments.Ranks, arguments.CounterCopies);
-        uint epoch = GlobalMemory.Load4(arguments.State);
-        int tokens = (int)GlobalMemory.Load4(arguments.State + 4);
-        if (tokens > arguments.MaxTokens)
-            tokens = arguments.MaxTokens;
-        int each = (tokens + Grid.DimX - 1) / Grid.DimX;
+        for (int i = layout.Zeroed + Group.IdxX; i < layout.ZeroedEnd; i += Group.DimX)
+            shared[i] = 0;
+        if (Group.IdxX == 0)
+            shared[SendLayout.Dropped] = shared[SendLayout.Invalid] = 0;
+        PeerWords.Read(arguments, shared, false);
+        ExpertWait.Begin();
+        bool gaveUp = SendGate.Wait(arguments, shared, layout.Writable, layout.Line);
+        Group.Barrier();
+        ExpertWait.LetNextBegin();
+        TTrace.Mark(arguments, Phase, 1);
+        uint epoch = (uint)shared[PeerWords.Epoch];
+        int tokens = shared[PeerWords.Tokens], each = (tokens + Grid.DimX - 1) / Grid.DimX;
         int first = Grid.IdxX * each, end = first + each;
         if (first > tokens)
             first = tokens;
@@ -47,27 +50,12 @@ public static unsafe class DispatchSend<TRouting, TRows, TTrace>
         // A group without tokens counts for the lines it writes, if there are any.
         if (first < end || Grid.IdxX < arguments.Ranks)
         {
-            for (int i = layout.Zeroed + Group.IdxX; i < layout.ZeroedEnd; i += Group.DimX)
-                shared[i] = 0;
-            if (Group.IdxX == 0)
-                shared[SendLayout.Dropped] = shared[SendLayout.Invalid] = 0;
-            // On its way while slots are waited for and choices are counted: the thread's choice of the first batch.
-            int ownExpert = -1, ownWeight = 0;
-            if (Group.IdxX < (end - first) * TRouting.TopK)
-            {
-                ulong own = (ulong)(4L * ((first * TRouting.TopK) + Group.IdxX));
-                ownExpert = (int)GlobalMemory.Load4(arguments.TopK + own);
-                ownWeight = (int)GlobalMemory.Load4(arguments.Weights + own);
-            }
-
-            Gate(arguments, shared, layout, epoch);
-            Group.Barrier();
-            ExpertWait.LetNextBegin();
-            TTrace.Mark(arguments, Phase, 1);
             DispatchCount<TRouting>.Count(arguments, shared, layout, tokens, first);
             Group.Barrier();
             TTrace.Mark(arguments, Phase, 2);
             SumRanks(arguments, shared, layout);
+            if (TRouting.ExactCombine)
+                ExactRows<TRouting>.SumExperts(arguments, shared, layout);
             if (arguments.HasStaging != 0)
                 SetStagedLines(arguments, shared, layout);
             WriteCounts(arguments, shared, layout);
@@ -79,9 +67,9 @@ public static unsafe class DispatchSend<TRouting, TRows, TTrace>
                 int count = end - begin;
                 if (count > SendLayout.Batch)
                     count = SendLayout.Batch;
-                DispatchPlace<TRouting>.Place(arguments, shared, layout, begin, count, begin == first, ownExpert, ownWeight);
+                DispatchPlace<TRouting>.Place(arguments, shared, layout, begin, count);
                 TTrace.Mark(arguments, Phase, 4);
-                TRows.Write(arguments, shared, layout.Destinations, layout.Counts, begin, count);
+                TRows.Write(arguments, shared, layout.Destinations, layout.Counts, begin, count, RowTeam.OfWarp(), false, default);
                 if (begin + count == end)
                     break;
                 Group.Barrier();
@@ -93,37 +81,12 @@ public static unsafe class DispatchSend<TRouting, TRows, TTrace>
         TTrace.Mark(arguments, Phase, 5);
         if (Grid.IdxX == 0)
             Report(arguments, shared, layout, epoch, tokens);
-        if (!ExpertWait.IsLastGroup(arguments.State + ExpertRoundState.DispatchSendGroupsOffset, shared))
+        int last = ExpertWait.IsLastGroup(arguments.State + ExpertRoundState.DispatchSendGroupsOffset, shared, gaveUp);
+        if (last == ExpertWait.NotLast)
             return;
         TTrace.Mark(arguments, Phase, 6);
-        for (int rank = Group.IdxX; rank < arguments.Ranks; rank += Group.DimX)
-            Tell(arguments, shared, rank, epoch);
-        ExpertWait.Raise(arguments.DispatchSent, epoch);
+        SendGate.Tell(arguments, shared, epoch, last);
         TTrace.Mark(arguments, Phase, 7);
-    }
-
-    /// <summary>The area of the combine region that the round's results come back to.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static uint CombineArea(ExpertKernelArgs arguments, uint epoch)
-    {
-        uint area = GlobalMemory.Load4(arguments.State + ExpertRoundState.CombineAreaOffset);
-        return area == 0 ? epoch & 1 : area - 1;
-    }
-
-    /// <summary>Waits until slots may be written, a thread a rank.</summary>
-    private static void Gate(ExpertKernelArgs arguments, ArrayView<int> shared, SendLayout layout, uint epoch)
-    {
-        for (int rank = Group.IdxX; rank < arguments.Ranks; rank += Group.DimX)
-        {
-            ulong peer = ExpertPeerEntry.AddressOf(arguments, rank);
-            ulong dispatch = GlobalMemory.Load8(peer), incoming = GlobalMemory.Load8(peer + ExpertPeerEntry.IncomingOffset), outgoing = GlobalMemory.Load8(peer + ExpertPeerEntry.OutgoingOffset);
-            uint masked = GlobalMemory.Load4(peer + ExpertPeerEntry.IsMaskedOffset), staged = GlobalMemory.Load4(peer + ExpertPeerEntry.IsStagedOffset);
-            int kind = PeerWords.Keep(arguments, shared, rank, masked, staged, outgoing);
-            SharedWords.SetAddress(shared, layout.Line + (2 * rank), staged != 0 ? dispatch : dispatch + ((epoch & 1) * (ulong)arguments.Ranks * arguments.SlotBytes));
-            // A slot has two parities, staging one.
-            bool may = kind != PeerWords.Masked && ExpertWait.MaySend(arguments, Phase, rank, incoming + ExpertWait.DispatchConsumed, epoch - 2 + staged, epoch);
-            shared[layout.Writable + rank] = may ? 1 : 0;
-        }
     }
 
     /// <summary>Sums rows and choices over their copies and over ranks: where each rank's results and staged line begin.</summary>
@@ -196,7 +159,7 @@ public static unsafe class DispatchSend<TRouting, TRows, TTrace>
             {
                 A = epoch,
                 B = (uint)shared[layout.Totals + rank],
-                C = (uint)shared[layout.CombineRow + rank] | (CombineArea(arguments, epoch) != 0 ? (uint)ExpertRankHeader.CombineAreaBit : 0),
+                C = (uint)shared[layout.CombineRow + rank] | (shared[PeerWords.Area] != 0 ? (uint)ExpertRankHeader.CombineAreaBit : 0),
                 D = (uint)shared[layout.ChoicesOf + rank],
             });
         }
@@ -214,29 +177,7 @@ public static unsafe class DispatchSend<TRouting, TRows, TTrace>
             GlobalMemory.Store4(post + 4, (uint)shared[layout.Totals + rank]);
         }
 
-        if (Group.IdxX != 0)
-            return;
-        GlobalMemory.Store4(arguments.State + ExpertRoundState.ReportedEpochOffset, epoch);
-        // The host may tell the next round's tokens before this one has ended.
-        GlobalMemory.Store4(arguments.State + ExpertRoundState.RoundTokensOffset, (uint)tokens);
-        ulong dropped = arguments.State + ExpertRoundState.DroppedOffset, invalid = arguments.State + ExpertRoundState.InvalidOffset;
-        GlobalMemory.Store4(dropped, GlobalMemory.Load4(dropped) + (uint)shared[SendLayout.Dropped]);
-        GlobalMemory.Store4(invalid, GlobalMemory.Load4(invalid) + (uint)shared[SendLayout.Invalid]);
-    }
-
-    /// <summary>The last group tells a rank that its rows are there, unless a group gave up on it.</summary>
-    private static void Tell(ExpertKernelArgs arguments, ArrayView<int> shared, int rank, uint epoch)
-    {
-        bool failed = ExpertWait.HasFailed(arguments, Phase, rank, epoch);
-        ulong peer = ExpertPeerEntry.AddressOf(arguments, rank);
-        // This group may have had nothing to do and kept nothing.
-        int kind = PeerWords.Keep(
-            arguments, shared, rank, GlobalMemory.Load4(peer + ExpertPeerEntry.IsMaskedOffset), GlobalMemory.Load4(peer + ExpertPeerEntry.IsStagedOffset),
-            GlobalMemory.Load8(peer + ExpertPeerEntry.OutgoingOffset));
-        ExpertWait.Forget(arguments, Phase, rank, epoch);
-        if (!failed)
-            ExpertWait.Tell(arguments, shared, rank, ExpertWait.DispatchArrived, epoch);
-        else if (kind == PeerWords.Staged)
-            GlobalMemory.Store4(arguments.Posts + ((ulong)rank * ExpertPost.SizeInBytes), uint.MaxValue);
+        if (Group.IdxX == 0)
+            SendGate.Report(arguments, epoch, tokens, shared[SendLayout.Dropped], shared[SendLayout.Invalid]);
     }
 }

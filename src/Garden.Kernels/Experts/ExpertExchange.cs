@@ -8,8 +8,8 @@ namespace Garden.Kernels.Experts;
 /// receiver counts. The device is not held while rows travel.
 /// </summary>
 /// <remarks>
-/// Immediates are numbers, [what][source rank]: rows arrived, rows taken, results arrived, results taken; the count since the ranks were
-/// connected is the round. A receiver learns of nothing else, so the order of writes does not matter.
+/// Immediates are numbers, [what][source rank]: rows arrived, none come, results arrived, none come (<see cref="ExpertPeerRounds"/> has the
+/// protocol). A receiver learns of nothing else, so the order of writes does not matter.
 /// </remarks>
 /// <typeparam name="TRouting">A struct with <see cref="ExpertRoutingAttribute"/>.</typeparam>
 public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
@@ -21,15 +21,26 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
     private readonly List<BufferRegistration> _registrations = [];
     private readonly List<ProgressWatcher> _watchers = [];
     private readonly List<MappedBuffer> _mappedValues = [];
+    private const uint Rows = 0;
+    private const uint NoRows = 1;
+    private const uint Results = 2;
+    private const uint NoResults = 3;
+
     private readonly ImmCounter?[] _counters;
-    private readonly long[] _before;
+    private readonly long[] _counted;
     private readonly ExpertPeerLink?[] _links;
     private readonly ScatterTarget[] _targets;
+    private readonly int[] _targetRanks;
+
+    // Worked out once: the worker posts to all ranks in a few microseconds.
+    private readonly long _lineBytes;
+    private readonly long _areaBytes;
     private readonly MemoryRegion _window;
     private readonly MemoryRegion _combine;
     private readonly MemoryRegion _rowStaging;
-    private readonly MemoryRegion _resultStaging;
     private readonly IDisposable _failures;
+    private readonly ProgressWatcher _debts;
+    private ulong _debtsRaised;
     private readonly object _arrival = new();
     private bool _disposed;
 
@@ -42,19 +53,22 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(engine);
         _options = options ?? new ExpertExchangeOptions();
         _options.Validate(rank.Group.Ranks);
-        if (rank.Memory.DispatchStaging is not { } rows || rank.Memory.CombineStaging is not { } results)
+        if (rank.Memory.DispatchStaging is not { } rows)
             throw new PlanException($"The group ({rank.Group}) is one node: its ranks are connected with ExpertRank.Connect and need no network.");
         (_rank, _engine) = (rank, engine);
         _counters = new ImmCounter?[4 * rank.Group.Ranks];
-        _before = new long[_counters.Length];
+        _counted = new long[_counters.Length];
         _links = new ExpertPeerLink?[rank.Group.Ranks];
         ReadCounters();
         _targets = new ScatterTarget[rank.Group.Ranks];
+        _targetRanks = new int[rank.Group.Ranks];
+        _lineBytes = ExpertBuffers.LineBytes<TRouting>(rank.Group.Ranks);
+        _areaBytes = ExpertBuffers.CombineBytes<TRouting>(rank.Group.Ranks, rank.Group.Tokens) / ExpertBuffers.Parities;
         _window = Register(rank.Window);
         _combine = Register(rank.CombineRegion);
         _rowStaging = Register(rows);
-        _resultStaging = Register(results);
-        rank.SetProgress(Watch(PostRows), Watch(PostRowsTaken), Watch(PostResults), Watch(PostResultsTaken));
+        rank.SetProgress(Watch(PostRows), Watch(PostResults));
+        _debts = engine.AllocateProgressWatcher(OnDebts, _options.EngineDevice);
         if (rank.Device is CpuDevice)
             rank.Launched = WakeWorker;
         _failures = engine.OnPeerFailed(OnPeerFailed);
@@ -63,34 +77,44 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
     /// <summary>What the other nodes' ranks connect to.</summary>
     public ExpertAddress Address => new(_rank.Rank, TRouting.RoutingHash, _rank.Group, _engine.Devices[_options.EngineDevice].Address, _window.Export(), _combine.Export());
 
-    /// <summary>Connects the ranks of other nodes; every rank does so before the first round.</summary>
-    /// <exception cref="PlanException">A rank has another routing or group; the message has both values.</exception>
+    /// <summary>
+    /// Connects the ranks of other nodes; every rank does so before its first round. A rank that comes back, in a new process and after
+    /// <see cref="ExpertRank{TRouting}.Join"/>, connects to all, and all connect to it, from the round on that begins next and before any begins it.
+    /// </summary>
+    /// <exception cref="PlanException">A rank does not exist, has another routing or group (the message has both values), or is connected already and has not ended.</exception>
     /// <exception cref="PeerFailedException">A rank did not answer in time.</exception>
     public async ValueTask ConnectAsync(IEnumerable<ExpertAddress> ranks, TimeSpan? deadline = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(ranks);
         foreach (ExpertAddress address in ranks)
         {
-            if (address.Rank / _rank.Group.RanksPerNode == _rank.Rank / _rank.Group.RanksPerNode)
+            if ((uint)address.Rank >= (uint)_rank.Group.Ranks)
+                throw new PlanException($"Rank {address.Rank} is outside [0, {_rank.Group.Ranks}).");
+            if (_rank.Group.FirstOfNode(address.Rank) == _rank.Group.FirstOfNode(_rank.Rank))
                 continue;
             if (address.RoutingHash != TRouting.RoutingHash || address.Group != _rank.Group)
                 throw new PlanException($"Rank {address.Rank} has routing {address.RoutingHash:x16} and group ({address.Group}), rank {_rank.Rank} has {TRouting.RoutingHash:x16} and ({_rank.Group}); all ranks need the same.");
+            if (_links[address.Rank] is { Peer.State: PeerState.Ready } old)
+                throw new PlanException($"Rank {address.Rank} is connected as {old.Peer} already; connect its next life when this one has ended.");
             Peer peer = await _engine.ConnectAsync(address.Engine, deadline, _options.EngineDevice, cancellationToken).ConfigureAwait(false);
-            Link(address.Rank, new ExpertPeerLink(peer, peer.Import(address.Window), peer.Import(address.Combine)));
+            Link(address.Rank, new ExpertPeerLink(peer, peer.Import(address.Window), peer.Import(address.Combine), new ExpertPeerRounds(_rank.Epoch - 1))
+            {
+                SlotOffset = ExpertBuffers.SlotOffset<TRouting>(_rank.Group, 0, address.Rank, _rank.Rank),
+                ResultsOffset = ExpertBuffers.ResultsOffset<TRouting>(_rank.Group, _rank.Rank, address.Rank),
+            });
         }
     }
 
     /// <summary>
-    /// Waits on the calling thread until the rows of the round are here from all ranks of other nodes and they have taken the results of
-    /// the round before, so that neither the receiving kernel nor the one that sends results need wait.
+    /// Waits on the calling thread until the rows of the round are here from all ranks of other nodes, so that the receiving kernel need not.
     /// </summary>
     /// <param name="epoch">The round.</param>
     /// <param name="deadline">How long to wait.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <exception cref="ExpertTimeoutException">Some did not come in time, or have failed; the message names them and their experts.</exception>
+    /// <exception cref="ExpertTimeoutException">Some did not come in time, have failed, or said that none come; the message names them and their experts.</exception>
     public void WaitForRows(uint epoch, TimeSpan deadline, CancellationToken cancellationToken = default) => Wait(ExpertPhase.DispatchReceive, epoch, deadline, cancellationToken);
 
-    /// <summary>The same for the results of the round, and for the rows that were sent in it.</summary>
+    /// <summary>The same for the results of the round.</summary>
     /// <inheritdoc cref="WaitForRows"/>
     public void WaitForResults(uint epoch, TimeSpan deadline, CancellationToken cancellationToken = default) => Wait(ExpertPhase.CombineReceive, epoch, deadline, cancellationToken);
 
@@ -101,10 +125,11 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
             return;
         _disposed = true;
         _failures.Dispose();
-        _rank.SetProgress(0, 0, 0, 0);
+        _rank.SetProgress(0, 0);
         _rank.Launched = null;
         foreach (ProgressWatcher watcher in _watchers)
             watcher.Dispose();
+        _debts.Dispose();
         foreach (MappedBuffer value in _mappedValues)
             value.Dispose();
         // Only now: kernels have stored to the values until here.
@@ -116,6 +141,24 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
             link?.Dispose();
         foreach (BufferRegistration registration in _registrations)
             await registration.DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>True when all that was told to ranks that are there is answered.</summary>
+    internal bool IsAnswered
+    {
+        get
+        {
+            lock (_arrival)
+            {
+                for (int rank = 0; rank < _links.Length; rank++)
+                {
+                    if (_links[rank] is { } link && MayPost(rank) && (link.Rounds.Unanswered != 0 || link.Rounds.Told != (uint)RowsStaged.Value))
+                        return false;
+                }
+
+                return true;
+            }
+        }
     }
 
     /// <summary>What the sending kernel raises.</summary>
@@ -134,7 +177,7 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
     /// <summary>A value that the device raises; its address for kernels.</summary>
     private nint Watch(Func<uint, bool> post)
     {
-        ProgressWatcher watcher = _engine.AllocateProgressWatcher((handled, reached) => post((uint)reached) ? reached : handled, _options.EngineDevice);
+        ProgressWatcher watcher = _engine.AllocateProgressWatcher((handled, reached) => Guarded(post, (uint)reached) ? reached : handled, _options.EngineDevice);
         _watchers.Add(watcher);
         MappedBuffer value = _rank.Device.MapHost(watcher.Address, sizeof(ulong));
         _mappedValues.Add(value);
@@ -159,32 +202,80 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
             if (index % _rank.Group.Ranks / _rank.Group.RanksPerNode == node)
                 continue;
             ImmCounter counter = _counters[index] = _engine.GetCounter(_options.FirstNumber + (uint)index);
-            _before[index] = counter.Value;
+            _counted[index] = counter.Value;
         }
     }
 
     private void Link(int rank, ExpertPeerLink link)
     {
-        for (uint what = 0; what < 4; what++)
+        lock (_arrival)
         {
-            int index = (int)(what * (uint)_rank.Group.Ranks) + rank;
-            nint word = Word(rank, what);
-            long before = _before[index];
-            // Rounds begin at 1, and so does the count.
-            _counters[index]!.OnCount(count => Arrived(word, (uint)(count - before)));
+            uint round = link.Rounds.Told;
+            for (uint word = 0; word < 4; word++)
+                Store(Word(rank, word * sizeof(uint)), round);
+            // What the rank's earlier life told has nothing to do with this one's; at the first one nobody knew this exchange's address before it counted.
+            for (uint what = 0; what < 4 && _links[rank] is not null; what++)
+                _counted[Index(what, rank)] = _counters[Index(what, rank)]!.Value;
+            _links[rank]?.Dispose();
+            _links[rank] = link;
         }
 
-        _links[rank] = link;
+        for (uint what = 0; what < 4; what++)
+        {
+            uint kind = what;
+            _counters[Index(what, rank)]!.OnCount(count => Arrived(kind, rank, count));
+        }
+
         _rank.ConnectStaged(rank);
     }
 
-    private void Arrived(nint word, uint count)
+    private int Index(uint what, int rank) => (int)(what * (uint)_rank.Group.Ranks) + rank;
+
+    private bool Guarded(Func<uint, bool> post, uint epoch)
+    {
+        lock (_arrival)
+            return post(epoch);
+    }
+
+    private ulong OnDebts(ulong handled, ulong raised)
+    {
+        lock (_arrival)
+            return PostDebts() ? raised : handled;
+    }
+
+    /// <summary>An immediate has come. The first call is on the connecting thread; the worker's may have been before it.</summary>
+    private void Arrived(uint what, int rank, long count)
     {
         lock (_arrival)
         {
-            // The first call is on the connecting thread; the worker's may have been before it.
-            if ((int)(count - Load(word)) > 0)
-                Store(word, count);
+            long come = count - _counted[Index(what, rank)];
+            if (come <= 0)
+                return;
+            _counted[Index(what, rank)] = count;
+            ExpertPeerRounds rounds = _links[rank]!.Rounds;
+            if (what == NoRows)
+            {
+                rounds.HearNoRows((uint)come);
+            }
+            else if (what == Rows)
+            {
+                // Rows of a round mean that the results of those before are taken.
+                if (rounds.HearRows((uint)come))
+                {
+                    Store(Word(rank, ExpertWait.CombineConsumed), rounds.Heard - 1);
+                    Store(Word(rank, ExpertWait.DispatchArrived), rounds.Heard);
+                }
+            }
+            else
+            {
+                if (rounds.Answer((uint)come, what == Results) is var round and not 0)
+                    Store(Word(rank, ExpertWait.CombineArrived), round);
+                if (rounds.Unanswered == 0)
+                    Store(Word(rank, ExpertWait.DispatchConsumed), rounds.Told);
+            }
+
+            if (rounds.IsInDebt)
+                _debts.Signal(++_debtsRaised);
             Monitor.PulseAll(_arrival);
         }
     }
@@ -209,7 +300,7 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
                 {
                     if (!IsMissing(rank, phase, epoch))
                         continue;
-                    bool gone = _links[rank]!.Peer.Failure is not null;
+                    bool gone = _links[rank]!.Peer.Failure is not null || HasNone(rank, phase, epoch);
                     failed |= gone;
                     waiting |= !gone;
                 }
@@ -238,17 +329,18 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
     {
         if (_links[rank] is null || _rank.IsMasked(rank))
             return false;
-        return phase == ExpertPhase.DispatchReceive
-            ? IsBehind(rank, ExpertWait.DispatchArrived, epoch) || IsBehind(rank, ExpertWait.CombineConsumed, epoch - 1)
-            : IsBehind(rank, ExpertWait.CombineArrived, epoch) || IsBehind(rank, ExpertWait.DispatchConsumed, epoch);
+        return (int)(Load(Word(rank, phase == ExpertPhase.DispatchReceive ? ExpertWait.DispatchArrived : ExpertWait.CombineArrived)) - epoch) < 0;
     }
 
-    private bool IsBehind(int rank, uint what, uint epoch) => (int)(Load(Word(rank, what / sizeof(uint))) - epoch) < 0;
+    /// <summary>True when the rank has told about the round, and what is missing does not come.</summary>
+    private bool HasNone(int rank, ExpertPhase phase, uint epoch) => phase == ExpertPhase.DispatchReceive
+        ? (int)(_links[rank]!.Rounds.Heard - epoch) >= 0
+        : _links[rank]!.Rounds.HasNoResults(epoch);
 
     /// <summary>A peer's counter in mapped memory: what it tells about a rank of another node.</summary>
-    private unsafe nint Word(int rank, uint what) =>
+    private unsafe nint Word(int rank, uint counter) =>
         // Safe: the mapped memory has four counters for every rank.
-        (nint)(_rank.Memory.Mapped.Pointer + ExpertRankMemory.RemoteCountersOffset(_rank.Group.Ranks) + ((long)rank * ExpertPeerCounters.SizeInBytes) + (what * sizeof(uint)));
+        (nint)(_rank.Memory.Mapped.Pointer + ExpertRankMemory.RemoteCountersOffset(_rank.Group.Ranks) + ((long)rank * ExpertPeerCounters.SizeInBytes) + counter);
 
     private static unsafe uint Load(nint word) => Volatile.Read(ref *(uint*)word);
 

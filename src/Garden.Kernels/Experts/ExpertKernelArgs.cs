@@ -48,11 +48,23 @@ public struct ExpertKernelArgs
     /// <summary>How often it looks on the CPU accelerator, which has no clock.</summary>
     public int Looks;
 
+    /// <summary>Groups that share a row of results, where tokens are few.</summary>
+    public int ResultParts;
+
     /// <summary>Copies of the counters of ranks in shared memory, so that neighbouring threads do not add to the same one.</summary>
     public int CounterCopies;
 
-    /// <summary>Bytes of the slot of one source.</summary>
+    /// <summary>The first rank of this rank's node.</summary>
+    public int FirstOfNode;
+
+    /// <summary>Ranks of this rank's node.</summary>
+    public int RanksOfNode;
+
+    /// <summary>Bytes of one of the two slots of a source of the same node.</summary>
     public ulong SlotBytes;
+
+    /// <summary>Bytes of the slot of a source of another node.</summary>
+    public ulong RemoteSlotBytes;
 
     /// <summary>Bytes of the line ahead of its rows.</summary>
     public ulong LineBytes;
@@ -81,17 +93,11 @@ public struct ExpertKernelArgs
     /// <summary>Mapped host memory: [rank] <see cref="ExpertPost"/>.</summary>
     public ulong Posts;
 
-    /// <summary>Mapped host memory: the value to raise when a kernel has ended, 8 bytes each; 0 when there is no network.</summary>
+    /// <summary>Mapped host memory: the value to raise when a sending kernel has ended, 8 bytes each; 0 when there is no network.</summary>
     public ulong DispatchSent;
 
     /// <inheritdoc cref="DispatchSent"/>
-    public ulong DispatchReceived;
-
-    /// <inheritdoc cref="DispatchSent"/>
     public ulong CombineSent;
-
-    /// <inheritdoc cref="DispatchSent"/>
-    public ulong CombineReceived;
 
     /// <summary>[token][HiddenSize] activations.</summary>
     public ulong Input;
@@ -105,25 +111,28 @@ public struct ExpertKernelArgs
     /// <summary>[token][TopK] weights.</summary>
     public ulong Weights;
 
-    /// <summary>[token][TopK] the ranks a token went to, in ascending order; −1 behind the last.</summary>
+    /// <summary>[token][TopK] the ranks a token went to, in ascending order; −1 behind the last. With ExactCombine that of each choice, or −1.</summary>
     public ulong SourceRanks;
 
-    /// <summary>[token][TopK] rows of the combine region, in ascending order of ranks.</summary>
+    /// <summary>[token][TopK] rows of the combine region, in ascending order of ranks. With ExactCombine that of each choice.</summary>
     public ulong Sources;
 
-    /// <summary>This rank's dispatch region.</summary>
+    /// <summary>This rank's dispatch region: slots of the sources of other nodes.</summary>
     public ulong Dispatch;
+
+    /// <summary>Behind them [parity][source] those of the same node.</summary>
+    public ulong NodeSlots;
 
     /// <summary>This rank's combine region.</summary>
     public ulong Combine;
 
-    /// <summary>[source] rows received, then [source] their first row in the source's combine region.</summary>
+    /// <summary>[source] rows received, then [source] their first row in the source's combine region, then with ExactCombine [source] choices received.</summary>
     public ulong Received;
 
     /// <summary>[source][slot][TopK] the output row of each choice, or −1.</summary>
     public ulong Inverse;
 
-    /// <summary>[source][slot][TopK] the weight of each choice.</summary>
+    /// <summary>[source][slot][TopK] the weight of each choice; with ExactCombine the row of its result, counted from the source's first.</summary>
     public ulong InverseWeights;
 
     /// <summary>[output row][HiddenSize] received rows.</summary>

@@ -14,11 +14,8 @@ public struct ExpertPeerEntry
     public const int SizeInBytes = 64;
 
     // Kernels take addresses as numbers: ILGPU converts none of its pointers to one.
-    internal const uint CombineOffset = 8;
     internal const uint IncomingOffset = 16;
-    internal const uint OutgoingOffset = 24;
     internal const uint IsMaskedOffset = 32;
-    internal const uint IsStagedOffset = 36;
 
     /// <summary>Mapped: this rank's slot of parity 0 in the peer's dispatch region. Staged: the staging of dispatched rows.</summary>
     public ulong Dispatch;

@@ -7,15 +7,17 @@ namespace Garden.Kernels.Experts;
 public sealed partial class ExpertRank<TRouting>
 {
     /// <summary>Connects a rank whose memory this rank's device reaches: rows are written there directly, flags are the only handshake.</summary>
-    /// <exception cref="PlanException">The rank is outside the group, or an address is 0.</exception>
+    /// <exception cref="PlanException">The rank is outside the group or on another node, or an address is 0.</exception>
     public void Connect(int peer, ExpertRankAddresses addresses)
     {
         RequireRank(peer);
         if (addresses.Window == 0 || addresses.Combine == 0)
             throw new PlanException($"Rank {peer} has no address; pass what its Addresses gave, or what mapping its Window and CombineRegion gave.");
+        if (Group.FirstOfNode(peer) != Group.FirstOfNode(Rank))
+            throw new PlanException($"Ranks {Rank} and {peer} are on different nodes of {Group.RanksPerNode}; connect them with an ExpertExchange, or make the group with more ranks a node.");
         _peers[peer] = new ExpertPeerEntry
         {
-            Dispatch = (ulong)addresses.Window + ((ulong)Rank * _arguments.SlotBytes),
+            Dispatch = (ulong)addresses.Window + (ulong)ExpertBuffers.SlotOffset<TRouting>(Group, 0, peer, Rank),
             Combine = (ulong)addresses.Combine,
             Incoming = (ulong)Counters(_memory.Window.Address, peer),
             Outgoing = (ulong)Counters(addresses.Window, Rank),
@@ -40,27 +42,31 @@ public sealed partial class ExpertRank<TRouting>
         RequireRank(peer);
         if (peer == Rank)
             throw new PlanException($"Rank {peer} cannot mask itself.");
-        if (_peers[peer].IsMasked == 0 && !isGone)
-            LeaveArea(peer);
+        if (isGone)
+            _late[peer] = false;
+        else if (_peers[peer].IsMasked == 0)
+            _late[peer] = LeaveArea(peer);
         _peers[peer].IsMasked = 1;
         _connected[peer] = true;
         WritePeers();
+        if (isGone)
+            ReturnArea();
     }
 
     /// <summary>Takes a rank (back) in from the round that begins next: all ranks do so, and the new one joins, before any begins it.</summary>
     /// <param name="peer">The rank.</param>
     /// <param name="addresses">Where its memory is now.</param>
-    /// <param name="isDrained">True when nothing of the rank's earlier life can still land: both combine areas are used again.</param>
+    /// <param name="isDrained">True when nothing of the rank's earlier life can still land: both combine areas are used again, unless another rank is late.</param>
     public void Admit(int peer, ExpertRankAddresses addresses, bool isDrained)
     {
         RequireRank(peer);
         SetCounters(peer, Epoch - 1);
-        if (isDrained)
-            WriteState(nameof(ExpertRoundState.CombineArea), 0);
         Connect(peer, addresses);
+        _late[peer] &= !isDrained;
+        ReturnArea();
     }
 
-    /// <summary>Begins this rank, connected already, at a round of the others instead of at the first.</summary>
+    /// <summary>Begins this rank at a round of the others instead of at the first; before it is connected to ranks of other nodes.</summary>
     /// <param name="epoch">The round the others begin next (<see cref="Epoch"/>).</param>
     public void Join(uint epoch)
     {
@@ -115,14 +121,12 @@ public sealed partial class ExpertRank<TRouting>
     internal void ConnectStaged(int peer)
     {
         RequireRank(peer);
-        if (peer / Group.RanksPerNode == Rank / Group.RanksPerNode)
+        if (Group.FirstOfNode(peer) == Group.FirstOfNode(Rank))
             throw new PlanException($"Ranks {Rank} and {peer} are on one node of {Group.RanksPerNode}, which has no staging; connect them directly, or make the group with fewer ranks a node.");
-        int node = Rank / Group.RanksPerNode * Group.RanksPerNode;
-        int index = peer < node ? peer : peer - Math.Min(Group.RanksPerNode, Group.Ranks - node);
         _peers[peer] = new ExpertPeerEntry
         {
             Dispatch = (ulong)_memory.DispatchStaging!.Address,
-            Combine = (ulong)_memory.CombineStaging!.Address + ((ulong)index * StagedCombineBytes),
+            Combine = (ulong)_memory.Window.Address + (ulong)ExpertBuffers.ResultsOffset<TRouting>(Group, Rank, peer),
             Incoming = (ulong)_memory.Mapped.DeviceAddress + (ulong)ExpertRankMemory.RemoteCountersOffset(Group.Ranks) + ((ulong)peer * ExpertPeerCounters.SizeInBytes),
             IsStaged = 1,
         };
@@ -130,18 +134,10 @@ public sealed partial class ExpertRank<TRouting>
         WritePeers();
     }
 
-    /// <summary>Bytes of the part of the combine staging that one rank has.</summary>
-    internal ulong StagedCombineBytes => (ulong)Group.Tokens * (ulong)TRouting.CombineRowBytes;
-
-    /// <summary>Where a rank's results lie in the combine staging.</summary>
-    internal long StagedCombineOffset(int peer) => (long)(_peers[peer].Combine - (ulong)_memory.CombineStaging!.Address);
-
     internal bool IsMasked(int peer) => _peers[peer].IsMasked != 0;
 
-    /// <summary>Gives kernels the values they raise when they have ended.</summary>
-    internal void SetProgress(nint dispatchSent, nint dispatchReceived, nint combineSent, nint combineReceived) =>
-        (_arguments.DispatchSent, _arguments.DispatchReceived, _arguments.CombineSent, _arguments.CombineReceived) =
-            ((ulong)dispatchSent, (ulong)dispatchReceived, (ulong)combineSent, (ulong)combineReceived);
+    /// <summary>Gives the sending kernels the values they raise when they have ended.</summary>
+    internal void SetProgress(nint dispatchSent, nint combineSent) => (_arguments.DispatchSent, _arguments.CombineSent) = ((ulong)dispatchSent, (ulong)combineSent);
 
     // Safe: the report is at the begin of the mapped memory, the words behind it.
     private unsafe ExpertRoundReport Report => *(ExpertRoundReport*)_memory.Mapped.Pointer;
@@ -150,22 +146,48 @@ public sealed partial class ExpertRank<TRouting>
 
     private nint Counters(nint window, int peer) => window + (nint)_memory.CountersOffset + (nint)ExpertBuffers.CounterOffset(peer);
 
-    /// <summary>Rounds that the rank was promised a place for results in, and did not return them: their area is left.</summary>
-    private unsafe void LeaveArea(int peer)
+    /// <summary>Leaves the area that the rank was promised a place for results in and did not return them to; true when there is one.</summary>
+    private bool LeaveArea(int peer)
     {
         ExpertRoundState state = ReadState();
-        var counters = default(ExpertPeerCounters);
-        if (_peers[peer].IsStaged == 0)
-            _memory.Window.Read(new Span<byte>(&counters, sizeof(ExpertPeerCounters)), _memory.CountersOffset + ExpertBuffers.CounterOffset(peer));
-        else
-            counters = *(ExpertPeerCounters*)(_memory.Mapped.Pointer + ExpertRankMemory.RemoteCountersOffset(Group.Ranks) + ((long)peer * ExpertPeerCounters.SizeInBytes));
-        uint owed = state.Epoch - 1 - counters.CombineArrived;
+        uint first = FirstOwed(peer), owed = _peers[peer].IsStaged != 0 ? Math.Min(1, state.Epoch - first) : state.Epoch - first;
         if (owed == 0)
-            return;
-        if (owed > 1 || state.CombineArea != 0)
-            throw new InvalidOperationException($"Rank {peer} owes the results of {owed} rounds {(state.CombineArea != 0 ? "and one area is given up already" : "")}: late stores may land in both areas of the combine region. Make the ranks anew, or mask it as gone once its process has ended.");
-        uint late = (state.Epoch - 1) & 1;
-        WriteState(nameof(ExpertRoundState.CombineArea), 2 - late);
+            return false;
+        // The kernel that missed the rank has left its area already.
+        bool left = state.CombineArea != 0;
+        if (owed > 1 || (left && state.AreaLeftAfter != first))
+            throw new InvalidOperationException($"Rank {peer} owes the results of {owed} rounds from {first} on{(left ? $", and the area of round {state.AreaLeftAfter} is left already" : "")}: late stores may land in both areas of the combine region. Make the ranks anew, or mask it as gone once its process has ended.");
+        WriteState(nameof(ExpertRoundState.AreaLeftAfter), first);
+        WriteState(nameof(ExpertRoundState.CombineArea), 2 - (first & 1));
+        return true;
+    }
+
+    /// <summary>Uses both areas again when no late result can land in either.</summary>
+    private void ReturnArea()
+    {
+        ExpertRoundState state = ReadState();
+        for (int peer = 0; peer < Group.Ranks; peer++)
+        {
+            if (_late[peer] || (_peers[peer].IsMasked == 0 && FirstOwed(peer) != state.Epoch))
+                return;
+        }
+
+        if (state.CombineArea != 0)
+            WriteState(nameof(ExpertRoundState.CombineArea), 0);
+    }
+
+    /// <summary>The first round whose results the rank has not returned; the round that begins next when it owes none. One of another node owes one at most: it is sent no more rows.</summary>
+    private unsafe uint FirstOwed(int peer)
+    {
+        var counters = default(ExpertPeerCounters);
+        if (_peers[peer].IsStaged != 0)
+        {
+            counters = *(ExpertPeerCounters*)(_memory.Mapped.Pointer + ExpertRankMemory.RemoteCountersOffset(Group.Ranks) + ((long)peer * ExpertPeerCounters.SizeInBytes));
+            return counters.DispatchConsumed + 1;
+        }
+
+        _memory.Window.Read(new Span<byte>(&counters, sizeof(ExpertPeerCounters)), _memory.CountersOffset + ExpertBuffers.CounterOffset(peer));
+        return counters.CombineArrived + 1;
     }
 
     private unsafe void SetCounters(int peer, uint epoch)

@@ -25,6 +25,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
     private readonly ExpertRankMemory _memory;
     private readonly ExpertPeerEntry[] _peers;
     private readonly bool[] _connected;
+    private readonly bool[] _late;
     private readonly uint[] _reportedMissing;
     private uint _reportedBadLine;
     private int _reportedDropped;
@@ -33,7 +34,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
     private bool _disposed;
 
     /// <summary>Allocates the memory of one rank; other ranks are unknown until they are connected.</summary>
-    /// <exception cref="PlanException">The rank is outside the group.</exception>
+    /// <exception cref="PlanException">The rank is outside the group, or the routing has ExactCombine and the output one result for all experts.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of range.</exception>
     /// <exception cref="CudaException">The device has not enough memory.</exception>
     public ExpertRank(ExpertKernels<TRouting> kernels, in ExpertGroup group, int rank, ExpertRankOptions? options = null)
@@ -43,15 +44,19 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
             throw new PlanException($"Rank {rank} is outside [0, {group.Ranks}).");
         Options = options ?? new ExpertRankOptions();
         Options.Validate(kernels.Device);
+        if (TRouting.ExactCombine && Options.Output == ExpertOutput.RankRows)
+            throw new PlanException($"{typeof(TRouting).Name} has ExactCombine: each expert's result comes back, and {ExpertOutput.RankRows} has one for all of a rank. Use {ExpertOutput.ExpertContiguous} or {ExpertOutput.ExpertSlabs}.");
         _kernels = kernels;
         Group = group;
         Rank = rank;
         _peers = new ExpertPeerEntry[group.Ranks];
         _connected = new bool[group.Ranks];
+        _late = new bool[group.Ranks];
         _reportedMissing = new uint[ExpertKernelArgs.Phases * group.Ranks];
         _memory = ExpertRankMemory.Allocate<TRouting>(kernels.Device, group, kernels.Traced);
         _arguments = Arguments();
         Shapes = ExpertShapes.Of(kernels, group, Options, _arguments.CounterCopies);
+        _arguments.ResultParts = Shapes.ResultParts;
         for (int peer = 0; peer < _peers.Length; peer++)
             _peers[peer].IsMasked = 1;
         WriteEpoch(1);
@@ -104,19 +109,13 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
         Set(stream, nameof(ExpertRoundState.Tokens), (uint)tokens);
     }
 
-    /// <summary>Sends each token to the ranks of its experts.</summary>
+    /// <summary>Sends each token to the ranks of its experts. With ExactCombine the weights are read again by <see cref="CombineReceive"/>.</summary>
     /// <exception cref="PlanException">A buffer is too short, not aligned to 16 bytes or of another device.</exception>
     /// <exception cref="InvalidOperationException">A rank is neither connected nor masked.</exception>
     public void DispatchSend(DeviceStream stream, in ExpertTokens tokens)
     {
         RequireConnected();
-        bool quantize = TRouting.Element == ExpertElement.Float8E4M3 && tokens.Scales is null;
-        long rowBytes = quantize ? QuantizedRows<TRouting>.InputRowBytes : CopiedRows<TRouting>.InputRowBytes;
-        _arguments.Input = Require(tokens.Rows, Group.Tokens * rowBytes, "activations");
-        _arguments.TopK = Require(tokens.TopK, sizeof(int) * (long)Group.Tokens * TRouting.TopK, "choices");
-        _arguments.Weights = Require(tokens.Weights, sizeof(float) * (long)Group.Tokens * TRouting.TopK, "weights");
-        _arguments.InputScales = tokens.Scales is null ? 0 : Require(tokens.Scales, sizeof(float) * (long)Group.Tokens * TRouting.ScaleCount, "scales");
-        Launch(_kernels.DispatchSend(quantize), stream, Shapes.DispatchSend);
+        Launch(_kernels.DispatchSend(SetTokensOf(in tokens), Shapes.Few), stream, Shapes.DispatchSend);
     }
 
     /// <summary>Takes the rows of all ranks and lays them out for the experts.</summary>
@@ -124,17 +123,8 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
     public void DispatchReceive(DeviceStream stream, ExpertRows output)
     {
         RequireConnected();
-        ArgumentNullException.ThrowIfNull(output);
-        long rows = ExpertRows.CapacityOf<TRouting>(Group, Options.Output);
-        if (output.Output != Options.Output || output.Capacity < rows)
-            throw new PlanException($"The output is for {output.Capacity} rows of {output.Output}; this rank delivers up to {rows} of {Options.Output}. Allocate it with ExpertRows.Allocate of this rank.");
-        _arguments.Rows = Require(output.Rows, rows * TRouting.HiddenSize * TRouting.ElementBytes, "rows");
-        _arguments.RowScales = output.Scales is { } scales ? Require(scales, rows * TRouting.ScaleCount * sizeof(float), "row scales") : 0;
-        _arguments.RowWeights = (ulong)output.Weights.Address;
-        _arguments.RowExperts = output.Experts is { } experts ? (ulong)experts.Address : 0;
-        _arguments.FirstRows = (ulong)output.FirstRows.Address;
-        _arguments.ExpertCounts = (ulong)output.ExpertCounts.Address;
-        Launch(_kernels.DispatchReceive, stream, Shapes.DispatchReceive);
+        SetOutput(output);
+        Launch(_kernels.DispatchReceive(Shapes.Few), stream, Shapes.DispatchReceive);
     }
 
     /// <summary>Sends the experts' results back to the tokens' ranks.</summary>
@@ -144,8 +134,8 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
     public void CombineSend(DeviceStream stream, DeviceBuffer results)
     {
         RequireConnected();
-        _arguments.Results = Require(results, ExpertRows.CapacityOf<TRouting>(Group, Options.Output) * TRouting.HiddenSize * TRouting.CombineElementBytes, "results");
-        Launch(_kernels.CombineSend, stream, Shapes.CombineSend);
+        SetResults(results);
+        Launch(_kernels.CombineSend(Shapes.Few, Options.Output), stream, Shapes.CombineSend);
     }
 
     /// <summary>Sums the results of each token; the round ends.</summary>
@@ -156,8 +146,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
     public void CombineReceive(DeviceStream stream, DeviceBuffer combined, bool accumulate = false)
     {
         RequireConnected();
-        _arguments.Combined = Require(combined, (long)Group.Tokens * TRouting.HiddenSize * TRouting.CombineElementBytes, "combined rows");
-        _arguments.Accumulate = accumulate ? 1 : 0;
+        SetCombined(combined, accumulate);
         Launch(_kernels.CombineReceive, stream, Shapes.CombineReceive);
     }
 
@@ -168,6 +157,39 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
             return;
         _disposed = true;
         _memory.Dispose();
+    }
+
+    private bool SetTokensOf(in ExpertTokens tokens)
+    {
+        bool quantize = TRouting.Element == ExpertElement.Float8E4M3 && tokens.Scales is null;
+        long rowBytes = quantize ? QuantizedRows<TRouting>.InputRowBytes : CopiedRows<TRouting>.InputRowBytes;
+        _arguments.Input = Require(tokens.Rows, Group.Tokens * rowBytes, "activations");
+        _arguments.TopK = Require(tokens.TopK, sizeof(int) * (long)Group.Tokens * TRouting.TopK, "choices");
+        _arguments.Weights = Require(tokens.Weights, sizeof(float) * (long)Group.Tokens * TRouting.TopK, "weights");
+        _arguments.InputScales = tokens.Scales is null ? 0 : Require(tokens.Scales, sizeof(float) * (long)Group.Tokens * TRouting.ScaleCount, "scales");
+        return quantize;
+    }
+
+    private void SetOutput(ExpertRows output)
+    {
+        ArgumentNullException.ThrowIfNull(output);
+        long rows = ExpertRows.CapacityOf<TRouting>(Group, Options.Output);
+        if (output.Output != Options.Output || output.Capacity < rows)
+            throw new PlanException($"The output is for {output.Capacity} rows of {output.Output}; this rank delivers up to {rows} of {Options.Output}. Allocate it with ExpertRows.Allocate of this rank.");
+        _arguments.Rows = Require(output.Rows, rows * TRouting.HiddenSize * TRouting.ElementBytes, "rows");
+        _arguments.RowScales = output.Scales is { } scales ? Require(scales, rows * TRouting.ScaleCount * sizeof(float), "row scales") : 0;
+        _arguments.RowWeights = (ulong)output.Weights.Address;
+        _arguments.RowExperts = output.Experts is { } experts ? (ulong)experts.Address : 0;
+        _arguments.FirstRows = (ulong)output.FirstRows.Address;
+        _arguments.ExpertCounts = (ulong)output.ExpertCounts.Address;
+    }
+
+    private void SetResults(DeviceBuffer results) => _arguments.Results = Require(results, ExpertRows.CapacityOf<TRouting>(Group, Options.Output) * TRouting.HiddenSize * TRouting.CombineElementBytes, "results");
+
+    private void SetCombined(DeviceBuffer combined, bool accumulate)
+    {
+        _arguments.Combined = Require(combined, (long)Group.Tokens * TRouting.HiddenSize * TRouting.CombineElementBytes, "combined rows");
+        _arguments.Accumulate = accumulate ? 1 : 0;
     }
 
     private void Launch(DeviceKernel<ExpertKernelArgs> kernel, DeviceStream stream, in LaunchShape shape)
@@ -222,7 +244,10 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
             Looks = Options.Looks,
             HasStaging = _memory.DispatchStaging is null ? 0 : 1,
             CounterCopies = Math.Clamp((Group.Tokens <= FewTokens ? CounterWords / 8 : CounterWords) / ranks, 1, 32),
+            FirstOfNode = Group.FirstOfNode(Rank),
+            RanksOfNode = Group.RanksOfNode(Rank),
             SlotBytes = (ulong)ExpertBuffers.SlotBytes<TRouting>(ranks, Group.Tokens),
+            RemoteSlotBytes = (ulong)ExpertBuffers.RemoteSlotBytes<TRouting>(ranks, Group.Tokens),
             LineBytes = (ulong)ExpertBuffers.LineBytes<TRouting>(ranks),
             CombineAreaBytes = (ulong)ExpertBuffers.CombineBytes<TRouting>(ranks, Group.Tokens) / ExpertBuffers.Parities,
             Peers = (ulong)_memory.Peers.Address,
@@ -235,6 +260,7 @@ public sealed partial class ExpertRank<TRouting> : IDisposable
             SourceRanks = (ulong)_memory.SourceRanks.Address,
             Sources = (ulong)_memory.Sources.Address,
             Dispatch = (ulong)_memory.Window.Address,
+            NodeSlots = (ulong)_memory.Window.Address + (ulong)ExpertBuffers.SlotOffset<TRouting>(Group, 0, Rank, Group.FirstOfNode(Rank)),
             Combine = (ulong)_memory.Combine.Address,
             Received = (ulong)_memory.Received.Address,
             Inverse = (ulong)_memory.Inverse.Address,

@@ -5,7 +5,7 @@ namespace Garden.Kernels.Experts;
 /// <summary>A rank's own memory: what peers write into, what its kernels keep between one another, and what they tell the host.</summary>
 internal sealed class ExpertRankMemory : IDisposable
 {
-    private ExpertRankMemory(KernelDevice device, long dispatch, long combine, in ExpertGroup group, int topK, long dispatchStaging, long combineStaging, bool traced)
+    private ExpertRankMemory(KernelDevice device, long dispatch, long combine, in ExpertGroup group, int topK, long dispatchStaging, bool traced)
     {
         int ranks = group.Ranks;
         long choices = (long)group.Tokens * topK;
@@ -17,11 +17,10 @@ internal sealed class ExpertRankMemory : IDisposable
         Verdicts = device.Allocate(sizeof(uint) * ExpertBuffers.Parities * ExpertKernelArgs.Phases * (long)ranks);
         SourceRanks = device.Allocate(choices * sizeof(int));
         Sources = device.Allocate(choices * sizeof(int));
-        Received = device.Allocate(2L * ranks * sizeof(int));
+        Received = device.Allocate(3L * ranks * sizeof(int));
         Inverse = device.Allocate(ranks * choices * sizeof(int));
         InverseWeights = device.Allocate(ranks * choices * sizeof(float));
         DispatchStaging = dispatchStaging == 0 ? null : device.Allocate(dispatchStaging);
-        CombineStaging = combineStaging == 0 ? null : device.Allocate(combineStaging);
         Trace = traced ? device.Allocate(ClockTrace.SizeInBytes) : null;
         Mapped = device.AllocateMapped(ExpertRoundReport.SizeInBytes + (ranks * (long)((sizeof(uint) * ExpertKernelArgs.Phases) + ExpertPost.SizeInBytes + ExpertPeerCounters.SizeInBytes)));
         // Counters begin at 0, which stands for every round before the first; what has no initial value keeps its garbage.
@@ -56,8 +55,6 @@ internal sealed class ExpertRankMemory : IDisposable
     /// <summary>What the network reads dispatched rows from; null on one node.</summary>
     public DeviceBuffer? DispatchStaging { get; }
 
-    public DeviceBuffer? CombineStaging { get; }
-
     public DeviceBuffer? Trace { get; }
 
     public long Bytes => Buffers.Sum(static buffer => buffer.Length);
@@ -68,12 +65,11 @@ internal sealed class ExpertRankMemory : IDisposable
     public static ExpertRankMemory Allocate<TRouting>(KernelDevice device, in ExpertGroup group, bool traced)
         where TRouting : unmanaged, IExpertRouting<TRouting> => new(
             device,
-            ExpertBuffers.DispatchBytes<TRouting>(group.Ranks, group.Tokens),
+            ExpertBuffers.DispatchBytes<TRouting>(group.Ranks, group.RanksPerNode, group.Tokens),
             ExpertBuffers.CombineBytes<TRouting>(group.Ranks, group.Tokens),
             group,
             TRouting.TopK,
             ExpertBuffers.DispatchStagingBytes<TRouting>(group.Ranks, group.RanksPerNode, group.Tokens),
-            ExpertBuffers.CombineStagingBytes<TRouting>(group.Ranks, group.RanksPerNode, group.Tokens),
             traced);
 
     public static long MissingOffset => ExpertRoundReport.SizeInBytes;
@@ -90,6 +86,6 @@ internal sealed class ExpertRankMemory : IDisposable
     }
 
     private IEnumerable<DeviceBuffer> Buffers =>
-        new[] { Window, Combine, Peers, State, Verdicts, SourceRanks, Sources, Received, Inverse, InverseWeights, DispatchStaging, CombineStaging, Trace }
+        new[] { Window, Combine, Peers, State, Verdicts, SourceRanks, Sources, Received, Inverse, InverseWeights, DispatchStaging, Trace }
             .OfType<DeviceBuffer>();
 }

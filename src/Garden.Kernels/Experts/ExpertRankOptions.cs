@@ -18,6 +18,9 @@ public sealed record ExpertRankOptions
     /// <summary>Threads of a group, whole warps; 0 for the device's default.</summary>
     public int GroupThreads { get; init; }
 
+    /// <summary>True for the kernels of many tokens, however few the group has.</summary>
+    internal bool AlwaysMany { get; init; }
+
     internal void Validate(KernelDevice device)
     {
         if (Deadline <= TimeSpan.Zero || Deadline > TimeSpan.FromHours(1))

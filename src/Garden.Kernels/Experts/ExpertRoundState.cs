@@ -19,6 +19,7 @@ public struct ExpertRoundState
     internal const int DroppedOffset = 32;
     internal const int InvalidOffset = 36;
     internal const int RoundTokensOffset = 40;
+    internal const int AreaLeftAfterOffset = 44;
 
     /// <summary>The round under way, from 1. The end of a combine raises it.</summary>
     public uint Epoch;
@@ -52,4 +53,7 @@ public struct ExpertRoundState
 
     /// <summary>Tokens of the round under way, as they were when it was sent.</summary>
     public int RoundTokens;
+
+    /// <summary>The round whose area was left, when <see cref="CombineArea"/> is not 0.</summary>
+    public uint AreaLeftAfter;
 }

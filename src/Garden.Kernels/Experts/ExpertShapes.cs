@@ -3,9 +3,10 @@ using Garden.Experts;
 namespace Garden.Kernels.Experts;
 
 /// <summary>The launch shapes of a rank's kernels, fixed when it is made.</summary>
-internal readonly record struct ExpertShapes(LaunchShape DispatchSend, LaunchShape DispatchReceive, LaunchShape CombineSend, LaunchShape CombineReceive)
+internal readonly record struct ExpertShapes(bool Few, int ResultParts, LaunchShape DispatchSend, LaunchShape DispatchReceive, LaunchShape CombineSend, LaunchShape CombineReceive)
 {
-    private const int GpuThreads = 512;
+    internal const int GpuThreads = 512;
+    private const int MostParts = 2;
     private const int WideThreads = 1024;
 
     /// <summary>Registers a thread may have for <see cref="WideThreads"/> of them.</summary>
@@ -18,27 +19,43 @@ internal readonly record struct ExpertShapes(LaunchShape DispatchSend, LaunchSha
         where TRouting : unmanaged, IExpertRouting<TRouting>
     {
         int ranks = group.Ranks, experts = ExpertPlacement.ExpertsPerRank<TRouting>(ranks);
+        bool few = IsFew<TRouting>(group, options);
         long rows = (long)ranks * group.Tokens;
         // A group a token, or a row received: more find nothing to do.
-        LaunchShape send = Shape(kernels.DispatchSend(TRouting.Element == ExpertElement.Float8E4M3), group.Tokens, options, group.Tokens >= ManyTokens);
-        LaunchShape receive = Shape(kernels.DispatchReceive, rows, options, false);
-        LaunchShape results = Shape(kernels.CombineSend, rows, options, false);
-        LaunchShape sums = Shape(kernels.CombineReceive, group.Tokens, options, false);
+        LaunchShape send = Shape(kernels.DispatchSend(TRouting.Element == ExpertElement.Float8E4M3, few), group.Tokens, options, few, group.Tokens >= ManyTokens);
+        LaunchShape receive = Shape(kernels.DispatchReceive(few), rows, options, few, false);
+        LaunchShape results = Shape(kernels.CombineSend(few, options.Output), rows, options, few, false);
+        // A row of few is two groups' work, where the device has room for them.
+        int parts = few && options.Output != ExpertOutput.RankRows && options.MaxGroups == 0 && rows * MostParts <= kernels.Device.Multiprocessors ? MostParts : 1;
+        LaunchShape sums = Shape(kernels.CombineReceive, group.Tokens, options, few, false);
         return new ExpertShapes(
-            send with { SharedBytes = DispatchSend<TRouting, CopiedRows<TRouting>, NoTrace>.SharedBytes(ranks, copies) },
-            receive with { SharedBytes = DispatchReceive<TRouting, NoTrace>.SharedBytes(ranks, experts, receive.GroupThreads) },
-            results with { SharedBytes = CombineSend<TRouting, NoTrace>.SharedBytes(ranks, results.GroupThreads) },
+            few,
+            parts,
+            send with
+            {
+                SharedBytes = few
+                    ? DispatchSendFew<TRouting, CopiedRows<TRouting>, NoTrace>.SharedBytes(ranks, group.Tokens, send.Groups)
+                    : DispatchSend<TRouting, CopiedRows<TRouting>, NoTrace>.SharedBytes(ranks, copies),
+            },
+            receive with { SharedBytes = DispatchReceive<TRouting, ManyTokens, NoTrace>.SharedBytes(ranks, experts, receive.GroupThreads) },
+            results with { Groups = results.Groups * parts, SharedBytes = CombineSend<TRouting, ManyTokens, NoTrace>.SharedBytes(ranks, results.GroupThreads) },
             sums with { SharedBytes = CombineReceive<TRouting, NoTrace>.SharedBytes(ranks, sums.GroupThreads) });
     }
 
-    private static LaunchShape Shape(DeviceKernel<ExpertKernelArgs> kernel, long most, ExpertRankOptions options, bool oneEach)
+    /// <summary>True when rounds have so few tokens that steps cost more than bytes.</summary>
+    private static bool IsFew<TRouting>(in ExpertGroup group, ExpertRankOptions options)
+        where TRouting : unmanaged, IExpertRouting<TRouting> =>
+        !options.AlwaysMany && !TRouting.ExactCombine && group.Tokens <= DispatchSendFew<TRouting, CopiedRows<TRouting>, NoTrace>.Tokens;
+
+    private static LaunchShape Shape(DeviceKernel<ExpertKernelArgs> kernel, long most, ExpertRankOptions options, bool few, bool oneEach)
     {
         KernelDevice device = kernel.Device;
         int limit = oneEach ? device.Multiprocessors : options.MaxGroups;
         if (options.MaxGroups != 0)
             limit = Math.Min(limit, options.MaxGroups);
-        // Where there is one group for a multiprocessor at most, it is a wide one: only loads on their way keep the memory busy.
-        bool wide = device is CudaDevice && kernel.Resources.Registers <= WideRegisters && (most <= device.Multiprocessors || (limit != 0 && limit <= device.Multiprocessors));
+        // Where there is one group for a multiprocessor at most, it is a wide one: only loads on their way keep the memory busy. With few tokens barriers
+        // cost more, and the next kernel's groups are to find room.
+        bool wide = device is CudaDevice && !few && kernel.Resources.Registers <= WideRegisters && (most <= device.Multiprocessors || (limit != 0 && limit <= device.Multiprocessors));
         int threads = options.GroupThreads != 0 ? options.GroupThreads : Math.Min(device.MaxThreadsPerGroup, wide ? WideThreads : GpuThreads);
         LaunchShape shape = kernel.ShapeFor(most * threads, threads) with { OverlapsPrevious = device is CudaDevice { ComputeCapability.Major: >= 9 } };
         return limit == 0 ? shape : shape with { Groups = Math.Min(shape.Groups, limit) };

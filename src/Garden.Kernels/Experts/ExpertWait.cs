@@ -10,7 +10,7 @@ namespace Garden.Kernels.Experts;
 /// then says how it ended. Who sees the flag and a rank that is not closed goes on at once. Groups that send need not agree: when one
 /// gave up, the last does not tell the rank.
 /// </summary>
-public static unsafe class ExpertWait
+internal static unsafe class ExpertWait
 {
     internal const uint DispatchArrived = 0;
     internal const uint DispatchConsumed = 4;
@@ -20,6 +20,14 @@ public static unsafe class ExpertWait
     private const uint CameInTime = 1;
     private const uint DidNotCome = 2;
     private const uint Closed = 3;
+
+    /// <summary>What <see cref="IsLastGroup"/> returns.</summary>
+    internal const int NotLast = 0;
+    internal const int Last = 1;
+    internal const int LastAfterFailure = 3;
+
+    /// <summary>In the upper half of a counter of groups: those that gave up on a rank. A grid has fewer groups than either half counts: those resident on a device.</summary>
+    private const uint GaveUp = 1 << 16;
 
     /// <summary>How often a group of the CPU accelerator looks for the first group's word: it runs on another thread by then.</summary>
     private const int LooksForWord = 1 << 30;
@@ -40,7 +48,7 @@ public static unsafe class ExpertWait
             CudaAsm.Emit("griddepcontrol.launch_dependents;");
     }
 
-    /// <summary>True when the rank, not a masked one, has reached an epoch in time. One that did not is reported, and <see cref="HasFailed"/> for all groups.</summary>
+    /// <summary>True when the rank, not a masked one, has reached an epoch in time. One that did not is reported, and the group tells <see cref="IsLastGroup"/>.</summary>
     public static bool MaySend(ExpertKernelArgs arguments, int phase, int rank, ulong flag, uint target, uint epoch)
     {
         if (Came(arguments, flag, target))
@@ -50,36 +58,45 @@ public static unsafe class ExpertWait
         return false;
     }
 
-    /// <summary>True when a group gave up on the rank. For the last group of a kernel.</summary>
+    /// <summary>True when a group gave up on the rank. For the last group of a kernel, with what <see cref="IsLastGroup"/> returned: nothing is looked up where no group gave up on any.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool HasFailed(ExpertKernelArgs arguments, int phase, int rank, uint epoch) =>
-        GlobalMemory.Load4(Verdict(arguments, phase, rank, epoch)) == DidNotCome;
+    public static bool HasFailed(ExpertKernelArgs arguments, int phase, int rank, uint epoch, int last) =>
+        last == LastAfterFailure && GlobalMemory.Load4(Verdict(arguments, phase, rank, epoch)) == DidNotCome;
 
     /// <summary>
-    /// What all groups of a kernel take as true about a rank: whether it came in time. <paramref name="came"/> is what the caller saw; with
-    /// true, everything the rank wrote is visible afterwards.
+    /// True when no group has given up on the rank, or is about to: who sees its flag, and then this, goes on. It need not be waited for before
+    /// what the rank wrote is read, only before that is used.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool Agree(ExpertKernelArgs arguments, int phase, int rank, ulong flag, uint target, bool came, uint epoch)
+    public static bool IsOpen(ExpertKernelArgs arguments, int phase, int rank, uint epoch) => DeviceFlag.LoadGpu(Verdict(arguments, phase, rank, epoch)) == 0;
+
+    /// <summary>
+    /// What all groups of a kernel take as true about a rank that did not come in time, or that is not open: whether it came. With true, everything the rank wrote is
+    /// visible afterwards.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool Settle(ExpertKernelArgs arguments, int phase, int rank, ulong flag, uint target, uint epoch)
     {
         ulong verdict = Verdict(arguments, phase, rank, epoch);
-        if (came && DeviceFlag.LoadAcquireGpu(verdict) == 0)
-            return true;
         bool agreed = Grid.IdxX == 0 ? Decide(verdict, flag, target) : Learn(arguments, verdict, flag, target);
         if (!agreed)
             ReportMissing(arguments, phase, rank, epoch);
         return agreed;
     }
 
-    /// <summary>Makes room for what the groups of the kernel's next round agree on. For the last group, a thread a rank.</summary>
+    /// <summary>Makes room for what the groups of the kernel's next round agree on: words that no group of this round looks at. For one group, a thread a rank.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Forget(ExpertKernelArgs arguments, int phase, int rank, uint epoch) =>
         GlobalMemory.Store4(Verdict(arguments, phase, rank, epoch + 1), 0);
 
-    /// <summary>True when the counter has reached an epoch before the deadline. Epochs may wrap.</summary>
+    /// <summary>True when the counter has reached an epoch. Epochs may wrap.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool HasReached(ulong flag, uint target) => (int)(DeviceFlag.LoadAcquireSystem(flag) - target) >= 0;
+
+    /// <summary>True when the counter has reached an epoch before the deadline.</summary>
     public static bool Came(ExpertKernelArgs arguments, ulong flag, uint target)
     {
-        if ((int)(DeviceFlag.LoadAcquireSystem(flag) - target) >= 0)
+        if (HasReached(flag, target))
             return true;
         ulong start = DeviceClock.Nanoseconds();
         int left = arguments.Looks;
@@ -88,36 +105,40 @@ public static unsafe class ExpertWait
             if (CudaAsm.IsSupported ? DeviceClock.Nanoseconds() - start > arguments.DeadlineNanoseconds : left-- <= 0)
                 return false;
         }
-        while ((int)(DeviceFlag.LoadAcquireSystem(flag) - target) < 0);
+        while (!HasReached(flag, target));
 
         return true;
     }
 
-    /// <summary>True for the last group of a kernel to come here; what all others did is visible to it. All threads of a group call it.</summary>
-    public static bool IsLastGroup(ulong groupsDone, ArrayView<int> shared)
+    /// <summary>
+    /// <see cref="Last"/> for the last group of a kernel to come here, <see cref="LastAfterFailure"/> when a thread of any group gave up on a rank; what all others
+    /// did is visible to it. All threads of a group call it.
+    /// </summary>
+    public static int IsLastGroup(ulong groupsDone, ArrayView<int> shared, bool gaveUp)
     {
-        Group.Barrier();
+        bool any = Group.BarrierOr(gaveUp);
         if (Grid.DimX == 1)
-            return true;
+            return any ? LastAfterFailure : Last;
         if (Group.IdxX == 0)
         {
-            int last = DeviceFlag.AddAcquireReleaseGpu(groupsDone, 1) == (uint)Grid.DimX - 1 ? 1 : 0;
-            if (last != 0)
+            uint before = DeviceFlag.AddAcquireReleaseGpu(groupsDone, any ? GaveUp + 1 : 1);
+            bool last = (before & (GaveUp - 1)) == (uint)Grid.DimX - 1;
+            if (last)
                 GlobalMemory.Store4(groupsDone, 0);
-            shared[0] = last;
+            shared[0] = !last ? NotLast : any || before >= GaveUp ? LastAfterFailure : Last;
         }
 
         Group.Barrier();
-        return shared[0] != 0;
+        return shared[0];
     }
 
-    /// <summary>Tells the rank how far this one has come, behind everything the kernel wrote. Nothing to tell a masked one; the network tells those of other nodes.</summary>
+    /// <summary>
+    /// Tells a mapped rank how far this one has come, behind a fence that has everything the kernel wrote, and the kernels before it read and wrote, in front of it. The network tells those
+    /// of other nodes.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Tell(ExpertKernelArgs arguments, ArrayView<int> shared, int rank, uint counter, uint epoch)
-    {
-        if (PeerWords.Kind(shared, rank) == PeerWords.Mapped)
-            DeviceFlag.StoreReleaseSystem(PeerWords.Outgoing(arguments, shared, rank) + counter, epoch);
-    }
+    public static void Tell(ExpertKernelArgs arguments, ArrayView<int> shared, int rank, uint counter, uint epoch) =>
+        DeviceFlag.StoreSystem(PeerWords.Outgoing(arguments, shared, rank) + counter, epoch);
 
     /// <summary>Tells the host's worker, if there is one. Threads of the last group call it together.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -133,6 +154,14 @@ public static unsafe class ExpertWait
         }
     }
 
+    /// <summary>The area of the combine region that the round's results come back to.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint CombineArea(ExpertKernelArgs arguments, uint epoch)
+    {
+        uint area = GlobalMemory.Load4(arguments.State + ExpertRoundState.CombineAreaOffset);
+        return area == 0 ? epoch & 1 : area - 1;
+    }
+
     /// <summary>
     /// The first group's decision. Who saw the flag of a rank that was not closed yet saw it before this group looks again, so that it is seen here too; who
     /// sees it later sees that the rank is closed, and waits for the word.
@@ -144,7 +173,7 @@ public static unsafe class ExpertWait
             return false;
         Atomic.Exchange(ref *(uint*)verdict, Closed);
         DeviceFlag.FenceSystem();
-        bool came = (int)(DeviceFlag.LoadAcquireSystem(flag) - target) >= 0;
+        bool came = HasReached(flag, target);
         Atomic.Exchange(ref *(uint*)verdict, came ? CameInTime : DidNotCome);
         return came;
     }
@@ -156,7 +185,7 @@ public static unsafe class ExpertWait
         while (true)
         {
             // The flag first: what it means depends on what the verdict is afterwards.
-            bool came = (int)(DeviceFlag.LoadAcquireSystem(flag) - target) >= 0;
+            bool came = HasReached(flag, target);
             uint word = DeviceFlag.LoadAcquireGpu(verdict);
             if (word == DidNotCome)
                 return false;
@@ -168,7 +197,8 @@ public static unsafe class ExpertWait
         }
     }
 
-    private static void ReportMissing(ExpertKernelArgs arguments, int phase, int rank, uint epoch) =>
+    /// <summary>Tells the host that the rank did not come.</summary>
+    public static void ReportMissing(ExpertKernelArgs arguments, int phase, int rank, uint epoch) =>
         // Safe: the table has a word for every phase and rank.
         GlobalMemory.Store4(arguments.Missing + (ulong)(4 * ((phase * arguments.Ranks) + rank)), epoch);
 

@@ -23,49 +23,89 @@ public readonly struct QuantizedRows<TRouting> : IDispatchRows<TRouting>
     /// <inheritdoc/>
     public static int InputRowBytes => TRouting.HiddenSize * 2;
 
+    private static int Pieces => TRouting.ScaleBlock / Elements;
+
     /// <inheritdoc/>
-    public static void Write(ExpertKernelArgs arguments, ArrayView<int> shared, int destinations, int counts, int begin, int count)
+    public static EarlyPieces LoadEarly(ExpertKernelArgs arguments, int token)
     {
-        int pieces = TRouting.ScaleBlock / Elements;
-        // Numbers of lanes are constants in each branch: what is left divides by constants.
-        if (CudaAsm.IsSupported && pieces == MostLanes)
-            WriteWhole(arguments, shared, destinations, counts, begin, count, MostLanes);
-        else if (pieces == CpuDevice.ThreadsPerWarp)
-            WriteWhole(arguments, shared, destinations, counts, begin, count, CpuDevice.ThreadsPerWarp);
-        else
-            WritePieces(arguments, shared, destinations, counts, begin, count, pieces);
+        EarlyPieces pieces = default;
+        if (!IsWhole(MostLanes) && !IsWhole(CpuDevice.ThreadsPerWarp))
+            return pieces;
+        int work = TRouting.ScaleCount * Pieces, i = Group.IdxX, next = i + Group.DimX;
+        ulong at = arguments.Input + ((ulong)token * (ulong)InputRowBytes) + ((ulong)i * Elements * 2), nextAt = at + ((ulong)Group.DimX * Elements * 2);
+        if (i < work)
+        {
+            pieces.A = GlobalMemory.Load16(at);
+            pieces.B = GlobalMemory.Load16(at + 16);
+        }
+
+        if (next < work)
+        {
+            pieces.C = GlobalMemory.Load16(nextAt);
+            pieces.D = GlobalMemory.Load16(nextAt + 16);
+        }
+
+        return pieces;
     }
+
+    /// <inheritdoc/>
+    public static void Write(
+        ExpertKernelArgs arguments, ArrayView<int> shared, int destinations, int counts, int begin, int count, RowTeam team, bool isEarly, EarlyPieces early)
+    {
+        // Numbers of lanes are constants in each branch: what is left divides by constants.
+        if (IsWhole(MostLanes))
+            WriteWhole(arguments, shared, destinations, counts, begin, count, MostLanes, team, isEarly, early);
+        else if (IsWhole(CpuDevice.ThreadsPerWarp))
+            WriteWhole(arguments, shared, destinations, counts, begin, count, CpuDevice.ThreadsPerWarp, team, isEarly, early);
+        else
+            WritePieces(arguments, shared, destinations, counts, begin, count, Pieces);
+    }
+
+    /// <summary>True when a block has as many pieces as lanes that one warp has.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsWhole(int lanes) => Pieces == lanes && (CudaAsm.IsSupported || lanes <= CpuDevice.ThreadsPerWarp);
 
     /// <summary>A lane has one piece of a block and keeps it in registers; two blocks are on their way at a time.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void WriteWhole(ExpertKernelArgs arguments, ArrayView<int> shared, int destinations, int counts, int begin, int count, int lanes)
+    private static void WriteWhole(
+        ExpertKernelArgs arguments, ArrayView<int> shared, int destinations, int counts, int begin, int count, int lanes, RowTeam team, bool isEarly, EarlyPieces early)
     {
-        int perToken = TRouting.ScaleCount * lanes, work = count * perToken;
-        ulong input = arguments.Input + ((ulong)begin * (ulong)InputRowBytes);
-        // Whole warps go round together: lanes without work shuffle too. They load the last piece again.
-        for (int start = 0; start < work; start += 2 * Group.DimX)
+        int work = TRouting.ScaleCount * lanes;
+        for (int token = team.First; token < count; token += team.Step)
         {
-            int i = start + Group.IdxX, next = i + Group.DimX;
-            ulong at = input + ((ulong)(i < work ? i : work - 1) * Elements * 2), nextAt = input + ((ulong)(next < work ? next : work - 1) * Elements * 2);
-            Vector16 low = GlobalMemory.Load16(at), high = GlobalMemory.Load16(at + 16), nextLow = GlobalMemory.Load16(nextAt), nextHigh = GlobalMemory.Load16(nextAt + 16);
-            uint most = Max(Max(LeastMagnitude, low), high), nextMost = Max(Max(LeastMagnitude, nextLow), nextHigh);
-            for (int distance = 1; distance < lanes; distance <<= 1)
+            ulong input = arguments.Input + ((ulong)(begin + token) * (ulong)InputRowBytes);
+            // Whole warps go round together: lanes without work shuffle too. They load the last piece again.
+            for (int start = 0; start < work; start += 2 * team.Width)
             {
-                most = uint.Max(most, Warp.ShuffleXor(most, distance));
-                nextMost = uint.Max(nextMost, Warp.ShuffleXor(nextMost, distance));
-            }
+                int i = start + team.Lane, next = i + team.Width;
+                Vector16 low = early.A, high = early.B, nextLow = early.C, nextHigh = early.D;
+                if (!isEarly || start != 0)
+                {
+                    ulong at = input + ((ulong)(i < work ? i : work - 1) * Elements * 2), nextAt = input + ((ulong)(next < work ? next : work - 1) * Elements * 2);
+                    low = GlobalMemory.Load16(at);
+                    high = GlobalMemory.Load16(at + 16);
+                    nextLow = GlobalMemory.Load16(nextAt);
+                    nextHigh = GlobalMemory.Load16(nextAt + 16);
+                }
 
-            Store(shared, destinations, counts, i, work, perToken, lanes, most, low, high);
-            Store(shared, destinations, counts, next, work, perToken, lanes, nextMost, nextLow, nextHigh);
+                uint most = Most(low, high), nextMost = Most(nextLow, nextHigh);
+                for (int distance = 1; distance < lanes; distance <<= 1)
+                {
+                    most = uint.Max(most, Warp.ShuffleXor(most, distance));
+                    nextMost = uint.Max(nextMost, Warp.ShuffleXor(nextMost, distance));
+                }
+
+                if (i < work)
+                    Store(shared, destinations, counts, token, i, lanes, most, low, high);
+                if (next < work)
+                    Store(shared, destinations, counts, token, next, lanes, nextMost, nextLow, nextHigh);
+            }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(ArrayView<int> shared, int destinations, int counts, int i, int work, int perToken, int lanes, uint most, Vector16 low, Vector16 high)
+    private static void Store(ArrayView<int> shared, int destinations, int counts, int token, int piece, int lanes, uint most, Vector16 low, Vector16 high)
     {
-        if (i >= work)
-            return;
-        int token = i / perToken, piece = i - (token * perToken);
         float magnitude = NarrowFloat.LowBFloat16(most);
         float inverse = RoundedMath.Divide(NarrowFloat.Float8Max, magnitude);
         RowTargets<TRouting>.Store16(shared, destinations, counts, token, (ulong)(piece * Elements), Quantize(low, high, inverse));
@@ -94,7 +134,7 @@ public readonly struct QuantizedRows<TRouting> : IDispatchRows<TRouting>
             for (int piece = 0; piece < perLane && active; piece++)
             {
                 ulong at = input + (ulong)(((piece * lanes) + lane) * Elements * 2);
-                most = Max(Max(most, GlobalMemory.Load16(at)), GlobalMemory.Load16(at + 16));
+                most = uint.Max(most, Most(GlobalMemory.Load16(at), GlobalMemory.Load16(at + 16)));
             }
 
             for (int distance = 1; distance < lanes; distance <<= 1)
@@ -125,12 +165,29 @@ public readonly struct QuantizedRows<TRouting> : IDispatchRows<TRouting>
         D = Quantize(high.C, high.D, inverse),
     };
 
+    /// <summary>The largest magnitude of 16 elements, and of the least. Magnitudes of bfloat16 compare like their bits; NaNs are the largest.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static uint Max(uint most, Vector16 value) => Max(Max(Max(Max(most, value.A), value.B), value.C), value.D);
+    private static uint Most(Vector16 low, Vector16 high)
+    {
+        uint pairs = MaxPairs(MaxPairs(Pair(low.A, low.B), Pair(low.C, low.D)), MaxPairs(Pair(high.A, high.B), Pair(high.C, high.D)));
+        return uint.Max(LeastMagnitude, uint.Max(pairs & 0xFFFF, pairs >> 16));
+    }
 
-    /// <summary>Magnitudes of bfloat16 compare like their bits; NaNs are the largest.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static uint Max(uint most, uint pair) => uint.Max(uint.Max(most, pair & 0x7FFF), (pair >> 16) & 0x7FFF);
+    private static uint Pair(uint first, uint second) => MaxPairs(first & 0x7FFF_7FFF, second & 0x7FFF_7FFF);
+
+    /// <summary>The larger of both lower halves and of both upper halves.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint MaxPairs(uint first, uint second)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            CudaAsm.Emit("max.u16x2 %0, %1, %2;", out uint most, first, second);
+            return most;
+        }
+
+        return uint.Max(first & 0xFFFF, second & 0xFFFF) | (uint.Max(first >> 16, second >> 16) << 16);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint Quantize(uint first, uint second, float inverse) => NarrowFloat.PackFloat8(

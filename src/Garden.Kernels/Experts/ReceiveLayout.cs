@@ -2,16 +2,21 @@ using Garden.Experts;
 
 namespace Garden.Kernels.Experts;
 
-/// <summary>Where the words of <see cref="DispatchReceive{TRouting, TTrace}"/> lie in shared memory.</summary>
+/// <summary>Where the words of <see cref="DispatchReceive{TRouting, TSize, TTrace}"/> lie in shared memory.</summary>
 internal readonly struct ReceiveLayout
 {
-    private ReceiveLayout(int ranks, int expertsPerRank, int batch, int topK)
+    /// <summary>Own words of the kernel, behind those of <see cref="PeerWords"/>: not zero when a line was refused.</summary>
+    public const int Refused = 7;
+
+    private ReceiveLayout(int ranks, int expertsPerRank, int batch, int topK, bool exact)
     {
         Rows = PeerWords.End(ranks);
         FirstRows = Rows + ranks;
         CombineRows = FirstRows + ranks + 1;
         Came = CombineRows + ranks;
-        Counts = Came + ranks;
+        Arrived = Came + ranks;
+        Headers = Arrived + ranks;
+        Counts = Headers + (4 * ranks);
         Bases = Counts + (ranks * expertsPerRank);
         Totals = Bases + (ranks * expertsPerRank);
         Starts = Totals + expertsPerRank;
@@ -21,7 +26,8 @@ internal readonly struct ReceiveLayout
         Outputs = RowPlace + batch;
         Packed = Outputs + (batch * topK);
         Copies = Packed + (batch * topK);
-        End = Copies + batch;
+        SourceFirsts = Copies + batch;
+        End = SourceFirsts + (exact ? ranks * expertsPerRank : 0);
     }
 
     /// <summary>[source] rows.</summary>
@@ -35,6 +41,12 @@ internal readonly struct ReceiveLayout
 
     /// <summary>[source] 1 when it came and its line can be.</summary>
     public int Came { get; }
+
+    /// <summary>[source] 1 when its flag was seen.</summary>
+    public int Arrived { get; }
+
+    /// <summary>[source] its line's header, four words.</summary>
+    public int Headers { get; }
 
     /// <summary>[source][expert] counts.</summary>
     public int Counts { get; }
@@ -51,7 +63,7 @@ internal readonly struct ReceiveLayout
     /// <summary>[row of the batch] its address, two words.</summary>
     public int RowAddress { get; }
 
-    /// <summary>[row of the batch] its source.</summary>
+    /// <summary>[row of the batch] its source, −1 for a slot without a row.</summary>
     public int RowSource { get; }
 
     /// <summary>[row of the batch] where its inverse lies.</summary>
@@ -66,9 +78,12 @@ internal readonly struct ReceiveLayout
     /// <summary>[row of the batch] how many they are.</summary>
     public int Copies { get; }
 
+    /// <summary>[source][expert] rows of the source's choices of experts ahead; only when each expert's result goes back.</summary>
+    public int SourceFirsts { get; }
+
     /// <summary>Words altogether.</summary>
     public int End { get; }
 
     public static ReceiveLayout Of<TRouting>(int ranks, int expertsPerRank, int groupThreads)
-        where TRouting : unmanaged, IExpertRouting<TRouting> => new(ranks, expertsPerRank, RowList.Batch(groupThreads), TRouting.TopK);
+        where TRouting : unmanaged, IExpertRouting<TRouting> => new(ranks, expertsPerRank, RowList.Batch(groupThreads), TRouting.TopK, TRouting.ExactCombine);
 }

@@ -1,10 +1,11 @@
 using System.Runtime.CompilerServices;
 using Garden.Experts;
 using ILGPU;
+using ILGPU.Runtime.Cuda;
 
 namespace Garden.Kernels.Experts;
 
-/// <summary>Waits for the lines of all sources and reads them: a set of lanes of one warp for each source.</summary>
+/// <summary>Waits for the lines of all sources and reads them. Flags are looked at by a thread a source; everything else is on its way at once, for all sources.</summary>
 /// <typeparam name="TRouting">The routing.</typeparam>
 internal static unsafe class ReceiveLines<TRouting>
     where TRouting : unmanaged, IExpertRouting<TRouting>
@@ -13,99 +14,137 @@ internal static unsafe class ReceiveLines<TRouting>
 
     /// <summary>The slot of a source.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ulong Slot(ExpertKernelArgs arguments, uint epoch, int source) =>
-        arguments.Dispatch + ((((ulong)(epoch & 1) * (ulong)arguments.Ranks) + (ulong)source) * arguments.SlotBytes);
+    public static ulong Slot(ExpertKernelArgs arguments, uint epoch, int source)
+    {
+        int place = source - arguments.FirstOfNode;
+        return (uint)place < (uint)arguments.RanksOfNode
+            ? arguments.NodeSlots + ((((ulong)(epoch & 1) * (ulong)arguments.RanksOfNode) + (ulong)place) * arguments.SlotBytes)
+            : arguments.Dispatch + ((ulong)(place < 0 ? source : source - arguments.RanksOfNode) * arguments.RemoteSlotBytes);
+    }
 
-    /// <summary>Puts rows, combine rows and counts of all sources into shared memory. All threads of a group call it.</summary>
+    /// <summary>Waits for the kernel in front and for rows, a thread a source.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Gate(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout)
+    {
+        // The kernel in front does not change it, and began behind the one that did.
+        uint epoch = Group.IdxX < arguments.Ranks ? GlobalMemory.Load4(arguments.State) : 0;
+        if (Group.IdxX == 0)
+        {
+            shared[PeerWords.Epoch] = (int)epoch;
+            shared[ReceiveLayout.Refused] = 0;
+        }
+
+        ExpertWait.Begin();
+        for (int source = Group.IdxX; source < arguments.Ranks; source += Group.DimX)
+        {
+            bool expected = PeerWords.Kind(shared, source) != PeerWords.Masked;
+            ulong flag = PeerWords.Incoming(arguments, shared, source) + ExpertWait.DispatchArrived;
+            bool came = expected && ExpertWait.Came(arguments, flag, epoch);
+            if (expected && !came)
+                came = ExpertWait.Settle(arguments, Phase, source, flag, epoch, epoch);
+            shared[layout.Arrived + source] = came ? 1 : 0;
+        }
+    }
+
+    /// <summary>Reads headers, a thread a source, and counts, a thread each. All threads of a group call it, with a barrier in front and one behind.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Read(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, uint epoch)
     {
+        int experts = arguments.LocalExperts;
+        bool counted = arguments.Output != (int)ExpertOutput.RankRows;
+        for (int at = Group.IdxX; at < arguments.Ranks * arguments.ExpertsPerRank && counted; at += Group.DimX)
+        {
+            // At / ExpertsPerRank.
+            int source = DispatchCount<TRouting>.RankOf(arguments, at), expert = at - (source * arguments.ExpertsPerRank);
+            if (expert >= experts)
+                continue;
+            // A slot that nothing has come to has garbage: kept below, and refused.
+            uint count = GlobalMemory.Load4(Slot(arguments, epoch, source) + ExpertRankHeader.SizeInBytes + (ulong)(4 * expert));
+            shared[layout.Counts + (source * experts) + expert] = (int)(count > (uint)arguments.MaxTokens ? (uint)arguments.MaxTokens + 1 : count);
+        }
+
+        for (int source = Group.IdxX; source < arguments.Ranks; source += Group.DimX)
+        {
+            Vector16 line = GlobalMemory.Load16(Slot(arguments, epoch, source));
+            bool arrived = shared[layout.Arrived + source] != 0;
+            // Whoever sees a rank that is not open learns what the first group decides.
+            if (arrived && !ExpertWait.IsOpen(arguments, Phase, source, epoch))
+            {
+                arrived = ExpertWait.Settle(
+                    arguments, Phase, source, PeerWords.Incoming(arguments, shared, source) + ExpertWait.DispatchArrived, epoch, epoch);
+            }
+
+            shared[layout.Came + source] = arrived ? 1 : 0;
+            shared[layout.Headers + (4 * source)] = (int)line.A;
+            shared[layout.Headers + (4 * source) + 1] = (int)line.B;
+            shared[layout.Headers + (4 * source) + 2] = (int)line.C;
+            shared[layout.Headers + (4 * source) + 3] = (int)line.D;
+        }
+    }
+
+    /// <summary>
+    /// Keeps what lines say: no rows when a rank did not come or its line cannot be. A set of lanes of one warp sums the counts of a source. All threads of a
+    /// group call it, with a barrier in front and one behind.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Keep(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, uint epoch)
+    {
         // A power of two no larger than a warp: the lanes of a set are in one warp, and the first speaks for them.
-        int lanes = Warp.WarpSize;
-        while (lanes > 1 && lanes * arguments.Ranks > Group.DimX)
-            lanes >>= 1;
-        int sets = Group.DimX / lanes, lane = Group.IdxX % lanes;
+        int shift = CudaAsm.IsSupported ? 5 : CpuDevice.WarpShift;
+        while (shift > 0 && arguments.Ranks << shift > Group.DimX)
+            shift--;
+        int lanes = 1 << shift, sets = Group.DimX >> shift, lane = Group.IdxX & (lanes - 1), experts = arguments.LocalExperts;
         // Whole warps go round together: sets without a source shuffle too.
         for (int begin = 0; begin < arguments.Ranks; begin += sets)
-            ReadOne(arguments, shared, layout, epoch, begin + (Group.IdxX / lanes), lane, lanes);
-    }
-
-    private static void ReadOne(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, uint epoch, int source, int lane, int lanes)
-    {
-        bool exists = source < arguments.Ranks;
-        ulong peer = ExpertPeerEntry.AddressOf(arguments, exists ? source : 0), slot = Slot(arguments, epoch, exists ? source : 0);
-        ulong flag = GlobalMemory.Load8(peer + ExpertPeerEntry.IncomingOffset) + ExpertWait.DispatchArrived, outgoing = GlobalMemory.Load8(peer + ExpertPeerEntry.OutgoingOffset);
-        uint masked = GlobalMemory.Load4(peer + ExpertPeerEntry.IsMaskedOffset), staged = GlobalMemory.Load4(peer + ExpertPeerEntry.IsStagedOffset);
-        bool expected = exists && masked == 0;
-        bool came = expected && ExpertWait.Came(arguments, flag, epoch);
-        int agreed = 0;
-        uint sum = 0;
-        if (expected)
-            sum = ReadCounts(arguments, shared, layout, slot, source, lane, lanes);
-        Vector16 line = default;
-        if (exists && lane == 0)
         {
-            line = GlobalMemory.Load16(slot);
-            PeerWords.Keep(arguments, shared, source, masked, staged, outgoing);
-            agreed = expected && ExpertWait.Agree(arguments, Phase, source, flag, epoch, came, epoch) ? 1 : 0;
-            // It was read before the flag was seen.
-            if (agreed != 0 && !came)
-                line = GlobalMemory.Load16(slot);
+            int source = begin + (Group.IdxX >> shift);
+            uint sum = 0;
+            for (int expert = lane; expert < experts && source < arguments.Ranks && arguments.Output != (int)ExpertOutput.RankRows; expert += lanes)
+                sum += (uint)shared[layout.Counts + (source * experts) + expert];
+            for (int distance = 1; distance < lanes; distance <<= 1)
+                sum += Warp.ShuffleXor(sum, distance);
+            if (source < arguments.Ranks && lane == 0)
+                KeepLine(arguments, shared, layout, epoch, source, sum);
         }
-
-        agreed = Warp.Shuffle(agreed, Warp.LaneIdx - lane);
-        if (agreed != 0 && !came)
-        {
-            DeviceFlag.LoadAcquireSystem(flag);
-            sum = ReadCounts(arguments, shared, layout, slot, source, lane, lanes);
-        }
-
-        for (int distance = 1; distance < lanes; distance <<= 1)
-            sum += Warp.ShuffleXor(sum, distance);
-        if (exists && lane == 0)
-            KeepLine(arguments, shared, layout, epoch, source, agreed != 0, line, sum);
-    }
-
-    /// <summary>Reads the lane's counts; returns their sum. A count that cannot be becomes one that no line's sum allows.</summary>
-    private static uint ReadCounts(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, ulong slot, int source, int lane, int lanes)
-    {
-        uint sum = 0, most = (uint)arguments.MaxTokens;
-        if (arguments.Output == (int)ExpertOutput.RankRows)
-            return sum;
-        int experts = arguments.LocalExperts;
-        for (int expert = lane; expert < experts; expert += lanes)
-        {
-            uint count = GlobalMemory.Load4(slot + ExpertRankHeader.SizeInBytes + (ulong)(4 * expert));
-            count = count > most ? most + 1 : count;
-            shared[layout.Counts + (source * experts) + expert] = (int)count;
-            sum += count;
-        }
-
-        return sum;
     }
 
     /// <summary>
     /// True when what the line says fits: choices into the output (as many as its rows can have, and as its counts say; rows by rank have no counts), results
     /// into the source's combine region. Kernels write there.
     /// </summary>
-    private static bool HasRoom(ExpertKernelArgs arguments, Vector16 line, uint sum)
+    private static bool HasRoom(ExpertKernelArgs arguments, uint rows, uint combineRow, uint choices, uint sum)
     {
         int places = TRouting.TopK < arguments.LocalExperts ? TRouting.TopK : arguments.LocalExperts;
-        int most = TRouting.TopK < arguments.Ranks ? TRouting.TopK : arguments.Ranks;
+        int most = TRouting.ExactCombine || TRouting.TopK < arguments.Ranks ? TRouting.TopK : arguments.Ranks;
+        uint results = TRouting.ExactCombine ? choices : rows;
         bool byRank = arguments.Output == (int)ExpertOutput.RankRows;
-        return (byRank || (line.D == sum && (ulong)sum <= (ulong)line.B * (ulong)places))
-            && (line.C & ~(uint)ExpertRankHeader.CombineAreaBit) + (ulong)line.B <= (ulong)arguments.MaxTokens * (ulong)most;
+        return (byRank || (choices == sum && (ulong)sum <= (ulong)rows * (ulong)places))
+            && (combineRow & ~(uint)ExpertRankHeader.CombineAreaBit) + (ulong)results <= (ulong)arguments.MaxTokens * (ulong)most;
     }
 
-    /// <summary>Keeps what a line says: no rows when its rank did not come or the line cannot be.</summary>
-    private static void KeepLine(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, uint epoch, int source, bool agreed, Vector16 line, uint sum)
+    private static void KeepLine(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, uint epoch, int source, uint sum)
     {
-        bool valid = agreed && line.A == epoch && line.B <= (uint)arguments.MaxTokens && HasRoom(arguments, line, sum);
-        shared[layout.Came + source] = valid ? 1 : 0;
-        shared[layout.Rows + source] = valid ? (int)line.B : 0;
-        shared[layout.CombineRows + source] = valid ? (int)line.C : 0;
-        if (!agreed || valid)
+        int header = layout.Headers + (4 * source);
+        uint round = (uint)shared[header], rows = (uint)shared[header + 1], combineRow = (uint)shared[header + 2], choices = (uint)shared[header + 3];
+        bool agreed = shared[layout.Came + source] != 0;
+        bool valid = agreed && round == epoch && rows <= (uint)arguments.MaxTokens && HasRoom(arguments, rows, combineRow, choices, sum);
+        shared[layout.Rows + source] = valid ? (int)rows : 0;
+        shared[layout.CombineRows + source] = valid ? (int)combineRow : 0;
+        if (valid)
             return;
+        // Its counts are in the sums by now.
+        if (shared[layout.Arrived + source] != 0)
+            shared[ReceiveLayout.Refused] = 1;
+        shared[layout.Came + source] = 0;
+        if (!agreed)
+            return;
+        // A source that is ahead gave this rank no rows in the round, or its next are here already.
+        if (round != epoch && GlobalMemory.Load4(PeerWords.Incoming(arguments, shared, source) + ExpertWait.DispatchArrived) != epoch)
+        {
+            ExpertWait.ReportMissing(arguments, Phase, source, epoch);
+            return;
+        }
+
         GlobalMemory.Store4(arguments.Report + 12, epoch);
         GlobalMemory.Store4(arguments.Report + 16, (uint)source);
     }

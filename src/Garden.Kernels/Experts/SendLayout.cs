@@ -16,7 +16,7 @@ internal readonly struct SendLayout
     public const int Dropped = 1;
     public const int Invalid = 2;
 
-    private SendLayout(int ranks, int copies, int experts, int topK)
+    private SendLayout(int ranks, int copies, int experts, int topK, bool exact)
     {
         Writable = PeerWords.End(ranks);
         Line = Writable + ranks;
@@ -40,7 +40,9 @@ internal readonly struct SendLayout
         Targets = Firsts + (Batch * topK);
         Destinations = Targets + (Batch * topK);
         Counts = Destinations + (2 * Batch * topK);
-        End = Counts + Batch;
+        ExpertTotals = Counts + Batch;
+        ExpertFirsts = ExpertTotals + (exact ? experts : 0);
+        End = ExpertFirsts + (exact ? experts + 1 : 0);
     }
 
     /// <summary>[rank] 1 when its slot may be written.</summary>
@@ -109,9 +111,15 @@ internal readonly struct SendLayout
     /// <summary>[token of the batch] number of its targets.</summary>
     public int Counts { get; }
 
+    /// <summary>[expert] choices of all tokens; only when each expert's result comes back.</summary>
+    public int ExpertTotals { get; }
+
+    /// <summary>[expert + 1] the first row of each expert's results; only then.</summary>
+    public int ExpertFirsts { get; }
+
     /// <summary>Words altogether.</summary>
     public int End { get; }
 
     public static SendLayout Of<TRouting>(int ranks, int copies)
-        where TRouting : unmanaged, IExpertRouting<TRouting> => new(ranks, copies, TRouting.Experts, TRouting.TopK);
+        where TRouting : unmanaged, IExpertRouting<TRouting> => new(ranks, copies, TRouting.Experts, TRouting.TopK, TRouting.ExactCombine);
 }

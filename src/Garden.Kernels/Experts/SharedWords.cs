@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using ILGPU;
+using ILGPU.Runtime.Cuda;
 
 namespace Garden.Kernels.Experts;
 
@@ -16,6 +17,21 @@ internal static class SharedWords
     {
         shared[at] = (int)(uint)address;
         shared[at + 1] = (int)(uint)(address >> 32);
+    }
+
+    /// <summary>The bits that any lane of the warp has. All lanes call it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint OrOfWarp(uint bits)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            CudaAsm.Emit("redux.sync.or.b32 %0, %1, 0xffffffff;", out uint all, bits);
+            return all;
+        }
+
+        for (int distance = 1; distance < CpuDevice.ThreadsPerWarp; distance <<= 1)
+            bits |= Warp.ShuffleXor(bits, distance);
+        return bits;
     }
 
     /// <summary>

@@ -24,7 +24,7 @@ public sealed class ExchangeModel<TRouting>
         _group = group;
         _epoch = epoch;
         _topK = topK;
-        _regions = [.. topK.Select(_ => Poisoned(ExpertBuffers.DispatchBytes<TRouting>(group.Ranks, group.Tokens)))];
+        _regions = [.. topK.Select(_ => Poisoned(ExpertBuffers.DispatchBytes<TRouting>(group.Ranks, group.RanksPerNode, group.Tokens)))];
         _slots = new int[topK.Length][];
         _combineRows = new int[topK.Length][];
     }
@@ -59,13 +59,13 @@ public sealed class ExchangeModel<TRouting>
             int[] tokens = Tokens(source, rank);
             Assert.Equal(tokens.Length, rows[rank]);
             ExpertDispatch.WriteLine<TRouting>(_group, rank, _epoch, rows[rank], combineRows[rank], selections, line);
-            Put(_regions[rank], ExpertBuffers.SlotOffset<TRouting>(_group, _epoch, source), line);
+            Put(_regions[rank], ExpertBuffers.SlotOffset<TRouting>(_group, _epoch, rank, source), line);
             for (int slot = 0; slot < tokens.Length; slot++)
             {
                 row.AsSpan().Clear();
                 MemoryMarshal.Write(row, (source, tokens[slot]));
                 ExpertDispatch.WriteSelections<TRouting>(_group, rank, topK.AsSpan(tokens[slot] * K, K), ordinals.AsSpan(tokens[slot] * K, K), weights, row);
-                Put(_regions[rank], ExpertBuffers.RowOffset<TRouting>(_group, _epoch, source, slot), row);
+                Put(_regions[rank], ExpertBuffers.RowOffset<TRouting>(_group, _epoch, rank, source, slot), row);
             }
         }
 
@@ -80,7 +80,7 @@ public sealed class ExchangeModel<TRouting>
         for (int source = 0; source < _group.Ranks; source++)
         {
             headers[source] = ExpertReceive.ReadLine<TRouting>(
-                _group, rank, Get(rank, ExpertBuffers.SlotOffset<TRouting>(_group, _epoch, source), (int)ExpertBuffers.LineBytes<TRouting>(_group.Ranks)), counts.AsSpan(source * experts.Length, experts.Length));
+                _group, rank, Get(rank, ExpertBuffers.SlotOffset<TRouting>(_group, _epoch, rank, source), (int)ExpertBuffers.LineBytes<TRouting>(_group.Ranks)), counts.AsSpan(source * experts.Length, experts.Length));
             Assert.Equal(_epoch, headers[source].Epoch);
         }
 
@@ -101,7 +101,7 @@ public sealed class ExchangeModel<TRouting>
             byte[] row = new byte[TRouting.CombineRowBytes];
             for (int slot = 0; slot < headers[source].Rows; slot++)
             {
-                (int from, int token) = MemoryMarshal.Read<(int, int)>(Get(rank, ExpertBuffers.RowOffset<TRouting>(_group, _epoch, source, slot), 8));
+                (int from, int token) = MemoryMarshal.Read<(int, int)>(Get(rank, ExpertBuffers.RowOffset<TRouting>(_group, _epoch, rank, source, slot), 8));
                 Assert.Equal(source, from);
                 MemoryMarshal.Write(row, (rank, token));
                 Put(combined[source], ExpertBuffers.CombineRowOffset<TRouting>(_group, _epoch, headers[source].CombineRow + slot), row);
@@ -118,7 +118,7 @@ public sealed class ExchangeModel<TRouting>
             int[] selections = new int[rows * K], inverse = new int[rows * K];
             for (int slot = 0; slot < rows; slot++)
             {
-                Span<byte> row = Get(rank, ExpertBuffers.RowOffset<TRouting>(_group, _epoch, source, slot), TRouting.RowBytes);
+                Span<byte> row = Get(rank, ExpertBuffers.RowOffset<TRouting>(_group, _epoch, rank, source, slot), TRouting.RowBytes);
                 MemoryMarshal.Cast<byte, int>(row.Slice(TRouting.SelectionsOffset, 4 * K)).CopyTo(selections.AsSpan(slot * K));
                 Span<float> weights = MemoryMarshal.Cast<byte, float>(row.Slice(TRouting.WeightsOffset, 4 * K));
                 for (int k = 0; k < K; k++)
@@ -128,7 +128,7 @@ public sealed class ExchangeModel<TRouting>
             ExpertReceive.Place<TRouting>(_group, rank, selections, sourceRows.AsSpan(source * experts.Length, experts.Length), inverse);
             for (int i = 0; i < inverse.Length; i++)
             {
-                int token = MemoryMarshal.Read<(int, int Token)>(Get(rank, ExpertBuffers.RowOffset<TRouting>(_group, _epoch, source, i / K), 8)).Token;
+                int token = MemoryMarshal.Read<(int, int Token)>(Get(rank, ExpertBuffers.RowOffset<TRouting>(_group, _epoch, rank, source, i / K), 8)).Token;
                 int chosen = _topK[source][(token * K) + (i % K)];
                 if (!experts.Contains(chosen))
                 {
@@ -161,18 +161,16 @@ public sealed class ExchangeModel<TRouting>
     /// <summary>What a network would have to read fits the staging, for every rank.</summary>
     private void CheckStaging(int source, int[] rows)
     {
-        long dispatch = 0, combine = 0;
+        long dispatch = 0;
         for (int rank = 0; rank < _group.Ranks; rank++)
         {
             if (rank / _group.RanksPerNode == source / _group.RanksPerNode)
                 continue;
             dispatch = (dispatch + 127) / 128 * 128;
             dispatch += ExpertBuffers.DispatchWriteBytes<TRouting>(_group.Ranks, rows[rank]);
-            combine += (long)Tokens(rank, source).Length * TRouting.CombineRowBytes;
         }
 
         Assert.True(dispatch <= ExpertBuffers.DispatchStagingBytes<TRouting>(_group.Ranks, _group.RanksPerNode, _group.Tokens));
-        Assert.True(combine <= ExpertBuffers.CombineStagingBytes<TRouting>(_group.Ranks, _group.RanksPerNode, _group.Tokens));
     }
 
     /// <summary>Experts one after the other, each with its rows in order of source and token, filled up.</summary>

@@ -23,15 +23,45 @@ public sealed class ExpertBuffersTests
     [Fact]
     public void Memory_of_64_ranks_is_within_its_budget()
     {
-        // Two epochs of 64 slots with 128 rows, two of 128 × 8 results, 64 lines of counters.
-        Assert.Equal((2 * 64 * (128 + (128 * 7456))) + (2 * 128 * 8 * 14_336) + (64 * 128), DeepSeekV3Fp8.ReceiveBytes(64, 128));
-        Assert.InRange(DeepSeekV3Fp8.ReceiveBytes(64, 128) / GiB, 0, 0.2);
-        Assert.InRange(DeepSeekV3Fp8.ReceiveBytes(64, 4096) / GiB, 0, 5);
-        Assert.InRange(DeepSeekV3Bf16.ReceiveBytes(64, 4096) / GiB, 0, 8);
-        // Staging: 56 lines and 128 × 8 rows; 56 × 128 results. Nothing on one node.
+        // 56 slots for results of other nodes, which are longer than FP8 rows, two epochs of 8 with 128 rows, two of 128 × 8 results, 64 lines of counters.
+        Assert.Equal(
+            (56 * (128 + (128 * 14_336))) + (2 * 8 * (128 + (128 * 7456))) + (2 * 128 * 8 * 14_336) + (64 * 128), DeepSeekV3Fp8.ReceiveBytes(64, 8, 128));
+        // Staging: 56 lines and 128 × 8 rows. Nothing on one node.
         Assert.Equal((56 * 256) + (128 * 8 * 7456), DeepSeekV3Fp8.DispatchStagingBytes(64, 8, 128));
-        Assert.Equal(56L * 128 * 14_336, DeepSeekV3Fp8.CombineStagingBytes(64, 8, 128));
-        Assert.Equal((0, 0), (DeepSeekV3Fp8.DispatchStagingBytes(8, 8, 4096), DeepSeekV3Fp8.CombineStagingBytes(8, 8, 4096)));
+        Assert.Equal(0, DeepSeekV3Fp8.DispatchStagingBytes(8, 8, 4096));
+        // All that a rank registers.
+        Assert.InRange(DeepSeekV3Fp8.RegisteredBytes(64, 8, 128) / GiB, 0.14, 0.2);
+        Assert.InRange(DeepSeekV3Fp8.RegisteredBytes(64, 8, 4096) / GiB, 4.5, 5);
+        Assert.InRange(DeepSeekV3Bf16.RegisteredBytes(64, 8, 4096) / GiB, 5, 8);
+        // On one node slots are of two epochs: also then.
+        Assert.InRange(DeepSeekV3Fp8.RegisteredBytes(64, 64, 4096) / GiB, 4.5, 5);
+        Assert.InRange(DeepSeekV3Bf16.RegisteredBytes(64, 64, 4096) / GiB, 7.5, 8);
+    }
+
+    [Fact]
+    public void A_row_for_each_experts_result_takes_a_row_for_each_choice()
+    {
+        Assert.Equal(2L * 128 * 8 * 14_336, DeepSeekV3Exact.CombineBytes(2, 128));
+        Assert.Equal(2L * 128 * 2 * 14_336, DeepSeekV3Fp8.CombineBytes(2, 128));
+        // Four experts on each of 64 ranks, so four results for a token at most; eight of 32 on each of 8.
+        Assert.Equal((128 * 4, 128 * 8), (ExpertBuffers.ResultRows<DeepSeekV3Exact>(64, 128), ExpertBuffers.ResultRows<DeepSeekV3Exact>(8, 128)));
+        Assert.Equal(128 + (128L * 4 * 14_336), ExpertBuffers.RemoteSlotBytes<DeepSeekV3Exact>(64, 128));
+        // What one write carries, 67 043 328 bytes, is now 1169 tokens with four results.
+        Assert.Equal(1169, ExpertGroup.Of<DeepSeekV3Exact>(64, 8, 1169, 1).Tokens);
+        Assert.Contains("at most 1169 tokens", Assert.Throws<PlanException>(() => ExpertGroup.Of<DeepSeekV3Exact>(64, 8, 1170, 1)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Results_of_choices_lie_by_expert_then_token()
+    {
+        var group = ExpertGroup.Of<EightTopTwoExact>(4, 2, 4, 1);
+        int[] topK = [0, 1, 7, 3, -1, 5, 3, 0], rows = new int[4], selections = new int[8], slots = new int[8], ordinals = new int[8], firstRows = new int[8], sources = new int[8];
+        ExpertDispatch.Count<EightTopTwoExact>(group, topK, rows, selections, slots, ordinals);
+        Assert.Equal(7, ExpertDispatch.CombineRows(selections, firstRows));
+        ExpertCombine.ExactSources<EightTopTwoExact>(group, topK, ordinals, firstRows, sources);
+        Assert.Equal([0, 2, 6, 3, -1, 5, 4, 1], sources);
+        Assert.Throws<PlanException>(() => ExpertCombine.Sources<EightTopTwoExact>(group, topK, slots, rows, sources));
+        Assert.Throws<PlanException>(() => ExpertCombine.ExactSources<EightTopTwo>(group, topK, ordinals, firstRows, sources));
     }
 
     [Theory]
@@ -40,20 +70,38 @@ public sealed class ExpertBuffersTests
     [InlineData(7, 4)]
     public void Slots_and_results_of_both_parities_tile_their_regions(int ranks, int tokens)
     {
-        var group = ExpertGroup.Of<SevenTopThree>(ranks, 8, tokens, 1);
-        long slot = ExpertBuffers.SlotBytes<SevenTopThree>(ranks, tokens), next = 0;
-        Assert.Equal(0, slot % ExpertBuffers.LineAlignment);
+        var group = ExpertGroup.Of<SevenTopThree>(ranks, 3, tokens, 1);
+        long slot = ExpertBuffers.SlotBytes<SevenTopThree>(ranks, tokens), remote = ExpertBuffers.RemoteSlotBytes<SevenTopThree>(ranks, tokens);
+        Assert.Equal((0, 0), (slot % ExpertBuffers.LineAlignment, remote % ExpertBuffers.LineAlignment));
         Assert.True(slot >= ExpertBuffers.DispatchWriteBytes<SevenTopThree>(ranks, tokens));
-        for (uint epoch = 6; epoch < 8; epoch++)
+        Assert.True(remote >= ExpertBuffers.DispatchWriteBytes<SevenTopThree>(ranks, tokens));
+        Assert.True(remote >= ExpertBuffers.LineBytes<SevenTopThree>(ranks) + (tokens * SevenTopThree.CombineRowBytes));
+        long most = 0;
+        for (int rank = 0; rank < ranks; rank++)
         {
-            for (int source = 0; source < ranks; source++, next += slot)
+            int[] others = [.. Enumerable.Range(0, ranks).Where(other => other / 3 != rank / 3)], node = [.. Enumerable.Range(0, ranks).Where(other => other / 3 == rank / 3)];
+            long next = 0;
+            foreach (int source in others)
             {
-                Assert.Equal(next, ExpertBuffers.SlotOffset<SevenTopThree>(group, epoch, source));
-                Assert.Equal(next, ExpertBuffers.SlotOffset<SevenTopThree>(group, epoch + 2, source));
+                Assert.Equal((next, next), (ExpertBuffers.SlotOffset<SevenTopThree>(group, 6, rank, source), ExpertBuffers.SlotOffset<SevenTopThree>(group, 7, rank, source)));
+                Assert.Equal(next + ExpertBuffers.LineBytes<SevenTopThree>(ranks), ExpertBuffers.ResultsOffset<SevenTopThree>(group, rank, source));
+                next += remote;
             }
+
+            for (uint epoch = 6; epoch < 8; epoch++)
+            {
+                foreach (int source in node)
+                {
+                    Assert.Equal(next, ExpertBuffers.SlotOffset<SevenTopThree>(group, epoch, rank, source));
+                    Assert.Equal(next, ExpertBuffers.SlotOffset<SevenTopThree>(group, epoch + 2, rank, source));
+                    next += slot;
+                }
+            }
+
+            most = Math.Max(most, next);
         }
 
-        Assert.Equal(SevenTopThree.DispatchBytes(ranks, tokens), next);
+        Assert.Equal(SevenTopThree.DispatchBytes(ranks, 3, tokens), most);
 
         int rows = ExpertBuffers.CombineRows<SevenTopThree>(ranks, tokens);
         Assert.Equal(tokens * Math.Min(3, ranks), rows);
@@ -64,8 +112,8 @@ public sealed class ExpertBuffersTests
         Assert.Equal(SevenTopThree.CombineBytes(ranks, tokens), 2 * second);
         Assert.Equal(256, ExpertBuffers.CounterOffset(2));
         Assert.Equal(
-            SevenTopThree.ReceiveBytes(ranks, tokens),
-            SevenTopThree.DispatchBytes(ranks, tokens) + SevenTopThree.CombineBytes(ranks, tokens) + ExpertBuffers.CounterBytes(ranks));
+            SevenTopThree.ReceiveBytes(ranks, 3, tokens),
+            SevenTopThree.DispatchBytes(ranks, 3, tokens) + SevenTopThree.CombineBytes(ranks, tokens) + ExpertBuffers.CounterBytes(ranks));
     }
 
     [Theory]
@@ -133,16 +181,16 @@ public sealed class ExpertBuffersTests
     [Fact]
     public void The_hash_tells_routings_apart()
     {
-        // FNV-1a over Experts, TopK, HiddenSize, Element, ScaleBlock, CombineElement, PadExperts.
+        // FNV-1a over Experts, TopK, HiddenSize, Element, ScaleBlock, CombineElement, PadExperts, ExactCombine.
         ulong hash = 14695981039346656037;
-        foreach (int value in (int[])[256, 8, 7168, (int)ExpertElement.Float8E4M3, 128, (int)ExpertElement.BFloat16, 0])
+        foreach (int value in (int[])[256, 8, 7168, (int)ExpertElement.Float8E4M3, 128, (int)ExpertElement.BFloat16, 0, 0])
         {
             foreach (byte part in BitConverter.GetBytes(value))
                 hash = (hash ^ part) * 1099511628211;
         }
 
         Assert.Equal(DeepSeekV3Fp8.RoutingHash, hash);
-        ulong[] hashes = [DeepSeekV3Fp8.RoutingHash, DeepSeekV3Bf16.RoutingHash, EightTopTwo.RoutingHash, SevenTopThree.RoutingHash];
+        ulong[] hashes = [DeepSeekV3Fp8.RoutingHash, DeepSeekV3Exact.RoutingHash, DeepSeekV3Bf16.RoutingHash, EightTopTwo.RoutingHash, SevenTopThree.RoutingHash];
         Assert.Equal(hashes.Length, hashes.Distinct().Count());
     }
 

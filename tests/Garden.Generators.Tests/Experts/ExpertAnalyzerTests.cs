@@ -94,13 +94,14 @@ public sealed class ExpertAnalyzerTests
     [InlineData(Shape + ", Ranks = 16, PadExperts = true")]
     [InlineData(Shape + ", Element = ExpertElement.Float8E4M3, ScaleBlock = 16, CombineElement = ExpertElement.Float32")]
     [InlineData("Experts = 256, TopK = 8, HiddenSize = 7168, MaxTokens = 4096, Ranks = 64, RanksPerNode = 8, ExpertPadding = 128")]
+    [InlineData("Experts = 256, TopK = 8, HiddenSize = 7168, MaxTokens = 8192, Ranks = 8, RanksPerNode = 8, ExactCombine = true")]
     [InlineData("Model = \"config.json\", MaxTokens = 128, HiddenSize = 2048, Ranks = 4")]
     public async Task Valid_routings_are_silent_and_compile_without_warnings(string arguments)
     {
         string source = $$"""
             using Garden.Experts;
             [ExpertRouting({{arguments}})]
-            partial struct R { internal int Field; internal System.Half Other; internal static bool Static; internal static long Use() => R.ReceiveBytes(4, 2) + R.Group(4, 2).Ranks; }
+            partial struct R { internal int Field; internal System.Half Other; internal static bool Static; internal static long Use() => R.ReceiveBytes(4, 2, 2) + R.Group(4, 2).Ranks; }
             static class Use { internal static void All() { R r = default; r.Field++; r.Other = default; R.Static = r.Field > R.Use(); } }
             """;
         Assert.Empty(await Sources.Analyze(Sources.Compile(source), Files));

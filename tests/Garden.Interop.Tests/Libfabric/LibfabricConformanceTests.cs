@@ -54,6 +54,8 @@ public sealed class ShmConformanceTests : FabricConformance
     [Fact]
     public void H10_WritesThatNeverEndDoNotHoldLaterOnesBack()
     {
+        if (LibfabricLibrary.VersionText.StartsWith('2'))
+            Assert.Skip("shm of libfabric 2 does not get over a refused write of more than 4 KiB: docs/fabrics.md.");
         // More bytes than are handed over at a time; the provider drops them without telling.
         const int Length = 3 << 20, Refused = 16;
         using FabricHarness harness = CreateHarness();

@@ -24,16 +24,22 @@ internal abstract class LibfabricHarness : FabricHarness
 /// <summary>tcp on loopback addresses: NIC i of every engine at 127.0.0.(1 + i).</summary>
 internal sealed class TcpHarness(int queueDepth = 1024) : LibfabricHarness("tcp")
 {
-    public override string AbsentAddress => "127.0.0.1:1#1.0";
+    public override string AbsentAddress => "127.0.0.1:1#1.0.40";
 
     protected override IFabric Create(string name, int nics) => new TcpFabric(
-        TcpOptions.At([.. Enumerable.Range(1, nics).Select(i => $"127.0.0.{i}")]) with { QueueDepth = queueDepth, RouteTimeout = RouteTimeout });
+        TcpOptions.At([.. Enumerable.Range(1, nics).Select(i => $"127.0.0.{i}")]) with
+        {
+            QueueDepth = queueDepth,
+            RouteTimeout = RouteTimeout,
+            // Writes are posted here without the engine, which would cut them.
+            MaxWriteLength = 1L << 30,
+        });
 }
 
 /// <summary>Shared memory.</summary>
 internal sealed class ShmHarness() : LibfabricHarness("shm")
 {
-    public override string AbsentAddress => "fi_shm://1:0:77#1.0";
+    public override string AbsentAddress => "fi_shm://1:0:77#1.0.40";
 
     protected override IFabric Create(string name, int nics) =>
         new ShmFabric(new ShmOptions { Nics = nics, RouteTimeout = RouteTimeout });

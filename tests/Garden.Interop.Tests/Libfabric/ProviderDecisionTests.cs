@@ -83,24 +83,28 @@ public sealed class ProviderDecisionTests
     }
 
     [Theory]
-    [InlineData("127.0.0.1:4711#1f.0", FI.FI_SOCKADDR_IN)]
-    [InlineData("[fe80::1]:4711#ffffffffffffffff.7f0000001000", FI.FI_SOCKADDR_IN6)]
-    [InlineData("fi_shm://123:0:1#2.3", FI.FI_ADDR_STR)]
-    [InlineData("xfe80000000000000abcd#4.5", 14u)]
+    [InlineData("127.0.0.1:4711#1f.0.2000", FI.FI_SOCKADDR_IN)]
+    [InlineData("[fe80::1]:4711#ffffffffffffffff.7f0000001000.40", FI.FI_SOCKADDR_IN6)]
+    [InlineData("fi_shm://123:0:1#2.3.ff", FI.FI_ADDR_STR)]
+    [InlineData("xfe80000000000000abcd#4.5.1", 14u)]
     public void AddressesPrintAndParse(string text, uint format) => Assert.Equal(text, LibfabricAddress.Parse(text, format).Format(format));
 
     [Theory]
     [InlineData("127.0.0.1:4711", FI.FI_SOCKADDR_IN)]
-    [InlineData("127.0.0.1#1.2", FI.FI_SOCKADDR_IN)]
+    [InlineData("127.0.0.1#1.2.3", FI.FI_SOCKADDR_IN)]
     [InlineData("127.0.0.1:4711#1", FI.FI_SOCKADDR_IN)]
-    [InlineData("127.0.0.1:4711#x.y", FI.FI_SOCKADDR_IN)]
-    [InlineData("[fe80::1]:4711#1.2", FI.FI_SOCKADDR_IN)]
-    [InlineData("/dev/shm#1.2", FI.FI_ADDR_STR)]
-    [InlineData("xabc#1.2", 14u)]
+    [InlineData("127.0.0.1:4711#1.2", FI.FI_SOCKADDR_IN)]
+    [InlineData("127.0.0.1:4711#1.2.0", FI.FI_SOCKADDR_IN)]
+    [InlineData("127.0.0.1:4711#1.2.3.4", FI.FI_SOCKADDR_IN)]
+    [InlineData("127.0.0.1:4711#1.2.ffffffff", FI.FI_SOCKADDR_IN)]
+    [InlineData("127.0.0.1:4711#x.y.z", FI.FI_SOCKADDR_IN)]
+    [InlineData("[fe80::1]:4711#1.2.3", FI.FI_SOCKADDR_IN)]
+    [InlineData("/dev/shm#1.2.3", FI.FI_ADDR_STR)]
+    [InlineData("xabc#1.2.3", 14u)]
     public void OtherTextsAreRefusedWithAnExample(string text, uint format)
     {
         DescriptorException refused = Assert.Throws<DescriptorException>(() => LibfabricAddress.Parse(text, format));
-        Assert.Contains("#key.base", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("#key.base.length", refused.Message, StringComparison.Ordinal);
     }
 
     [Theory]

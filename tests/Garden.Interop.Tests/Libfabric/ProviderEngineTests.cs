@@ -6,6 +6,23 @@ namespace Garden.Interop.Tests.Libfabric;
 
 public sealed class TcpEngineTests : EngineTests
 {
+    [Fact]
+    public async Task T4_AMessageLongerThanThePeersBuffersIsRefusedByNameAndNoneAfterItIsLost()
+    {
+        await using FabricEngines pair = await FabricEngines.CreateAsync(Create(), new TcpFabric(TcpOptions.At("127.0.0.1") with { MaxMessageLength = 1024 }));
+        using ReceiveQueue queue = pair.Receiver.OpenReceiveQueue(40);
+        // More than there are slots for: a lost one would keep its own.
+        for (int i = 0; i < 300; i++)
+        {
+            FabricException refused = await Assert.ThrowsAsync<FabricException>(() => pair.Sender.SendAsync(pair.Peer, 40, new byte[2000]).AsTask().WaitAsync(FabricEngines.Limit));
+            Assert.Contains("MaxMessageLength", refused.Message, StringComparison.Ordinal);
+        }
+
+        await pair.Sender.SendAsync(pair.Peer, 40, new byte[500]).AsTask().WaitAsync(FabricEngines.Limit);
+        using ReceivedMessage message = await queue.ReceiveAsync(FabricEngines.Limit);
+        Assert.Equal(500, message.Bytes.Length);
+    }
+
     protected override IFabric Create(int nics = 1, int queueDepth = 1024)
     {
         Backends.Require("tcp", LibfabricLibrary.IsPresent, LibfabricLibrary.InstallLine);

@@ -35,7 +35,7 @@ internal sealed class RxmVerbsHarness : LibfabricHarness
     public RxmVerbsHarness()
         : base("rxm") => Require();
 
-    public override string AbsentAddress => "10.77.0.250:1#1.0";
+    public override string AbsentAddress => "10.77.0.250:1#1.0.40";
 
     public override int RoundTrips => 100;
 

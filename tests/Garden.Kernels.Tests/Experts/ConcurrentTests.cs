@@ -11,10 +11,12 @@ public sealed class ConcurrentTests
     private const int Rounds = 12;
 
     [Theory]
-    [InlineData(2, ExpertOutput.ExpertContiguous, 0)]
-    [InlineData(2, ExpertOutput.ExpertContiguous, 200_000)]
-    [InlineData(3, ExpertOutput.ExpertSlabs, 50_000)]
-    public void RanksWaitForOneAnother(int ranks, ExpertOutput output, int mostSpins)
+    [InlineData(2, ExpertOutput.ExpertContiguous, 0, false)]
+    [InlineData(2, ExpertOutput.ExpertContiguous, 200_000, false)]
+    [InlineData(3, ExpertOutput.ExpertSlabs, 50_000, false)]
+    [InlineData(2, ExpertOutput.ExpertContiguous, 50_000, true)]
+    [InlineData(3, ExpertOutput.ExpertSlabs, 0, true)]
+    public void RanksWaitForOneAnother(int ranks, ExpertOutput output, int mostSpins, bool fused)
     {
         var group = ExpertGroup.Of<Bf16TopTwo>(ranks, ranks, 8, 1);
         var random = new Random(ranks);
@@ -27,7 +29,7 @@ public sealed class ConcurrentTests
         {
             try
             {
-                Run(group, rank, output, rounds, addresses, ready, mostSpins);
+                Run(group, rank, output, rounds, addresses, ready, mostSpins, fused);
             }
             catch (Exception exception)
             {
@@ -40,10 +42,10 @@ public sealed class ConcurrentTests
         Assert.All(failures, static failure => Assert.Null(failure));
     }
 
-    private static void Run(ExpertGroup group, int number, ExpertOutput output, ExpertRound<Bf16TopTwo>[] rounds, ExpertRankAddresses[] addresses, System.Threading.Barrier ready, int mostSpins)
+    private static void Run(ExpertGroup group, int number, ExpertOutput output, ExpertRound<Bf16TopTwo>[] rounds, ExpertRankAddresses[] addresses, System.Threading.Barrier ready, int mostSpins, bool fused)
     {
         using CpuDevice device = KernelDevice.OpenCpu();
-        using var kernels = new ExpertKernels<Bf16TopTwo>(device);
+        using var kernels = new ExpertKernels<Bf16TopTwo>(device, fused);
         // Some hundred milliseconds of looking, at the least: a rank that is not there by then has failed.
         using var harness = new ExpertHarness<Bf16TopTwo>(kernels, group, new ExpertRankOptions { Output = output, Looks = 200_000_000 }, connect: false);
         ExpertRank<Bf16TopTwo> rank = harness.Ranks[number];
@@ -60,14 +62,25 @@ public sealed class ConcurrentTests
             foreach (ExpertRound<Bf16TopTwo> round in rounds)
             {
                 Delay();
-                harness.DispatchSend(rank, round, false);
-                Delay();
-                harness.DispatchReceive(rank);
-                harness.CheckDispatched(rank, round);
-                Delay();
-                harness.CombineSend(rank, round);
-                Delay();
-                harness.CheckCombined(rank, round, harness.CombineReceive(rank, false, out _), null);
+                if (fused)
+                {
+                    harness.Dispatch(rank, round, false);
+                    harness.CheckDispatched(rank, round);
+                    Delay();
+                    harness.CheckCombined(rank, round, harness.Combine(rank, round, false, out _), null);
+                }
+                else
+                {
+                    harness.DispatchSend(rank, round, false);
+                    Delay();
+                    harness.DispatchReceive(rank);
+                    harness.CheckDispatched(rank, round);
+                    Delay();
+                    harness.CombineSend(rank, round);
+                    Delay();
+                    harness.CheckCombined(rank, round, harness.CombineReceive(rank, false, out _), null);
+                }
+
                 rank.ReadReport();
                 harness.Forget();
             }

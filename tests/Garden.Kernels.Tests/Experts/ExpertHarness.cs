@@ -91,24 +91,34 @@ public sealed class ExpertHarness<TRouting> : IDisposable
 
     public void DispatchSend(ExpertRank<TRouting> rank, ExpertRound<TRouting> round, bool scaled)
     {
+        ExpertTokens tokens = Tokens(rank, round, scaled);
+        rank.DispatchSend(_device.DefaultStream, tokens);
+    }
+
+    public void DispatchReceive(ExpertRank<TRouting> rank) => rank.DispatchReceive(_device.DefaultStream, PoisonedRows(rank));
+
+    /// <summary>Both halves in one launch.</summary>
+    public void Dispatch(ExpertRank<TRouting> rank, ExpertRound<TRouting> round, bool scaled)
+    {
+        ExpertTokens tokens = Tokens(rank, round, scaled);
+        rank.Dispatch(_device.DefaultStream, tokens, PoisonedRows(rank));
+    }
+
+    /// <summary>The inputs of a round; how many there are is told on the stream.</summary>
+    public ExpertTokens Tokens(ExpertRank<TRouting> rank, ExpertRound<TRouting> round, bool scaled)
+    {
         int number = rank.Rank;
         bool quantize = TRouting.Element == ExpertElement.Float8E4M3 && !scaled;
-        var tokens = new ExpertTokens(
+        rank.SetTokens(_device.DefaultStream, round.Tokens(number));
+        return new ExpertTokens(
             Upload(round.Inputs[number], (long)Group.Tokens * TRouting.HiddenSize * (quantize ? 2 : TRouting.ElementBytes)),
             Upload(MemoryMarshal.AsBytes(round.TopK[number].AsSpan()), 4L * Group.Tokens * TRouting.TopK),
             Upload(MemoryMarshal.AsBytes(round.Weights[number].AsSpan()), 4L * Group.Tokens * TRouting.TopK),
             scaled && TRouting.ScaleCount != 0 ? Upload(MemoryMarshal.AsBytes(round.Scales[number].AsSpan()), 4L * Group.Tokens * TRouting.ScaleCount) : null);
-        rank.SetTokens(_device.DefaultStream, round.Tokens(number));
-        rank.DispatchSend(_device.DefaultStream, tokens);
     }
 
-    public void DispatchReceive(ExpertRank<TRouting> rank)
-    {
-        ExpertRows rows = _rows[rank.Rank];
-        foreach (DeviceBuffer? buffer in new[] { rows.Rows, rows.Scales, rows.Weights, rows.Experts, rows.FirstRows, rows.ExpertCounts })
-            buffer?.Write(TestBytes.Poisoned(buffer.Length));
-        rank.DispatchReceive(_device.DefaultStream, rows);
-    }
+    /// <summary>What a rank's dispatch delivers into.</summary>
+    public ExpertRows RowsAt(int rank) => _rows[rank];
 
     /// <summary>Rows that a rank's last dispatch delivered, by expert and with padding.</summary>
     public int RowsOf(int rank) => MemoryMarshal.Cast<byte, int>(TestBytes.Download(_rows[rank].FirstRows).AsSpan())[ExpertPlacement.LocalExperts<TRouting>(Group.Ranks, rank)];
@@ -154,7 +164,26 @@ public sealed class ExpertHarness<TRouting> : IDisposable
         CheckCounts(rank, round, expected);
     }
 
-    public void CombineSend(ExpertRank<TRouting> rank, ExpertRound<TRouting> round)
+    public void CombineSend(ExpertRank<TRouting> rank, ExpertRound<TRouting> round) => rank.CombineSend(_device.DefaultStream, Results(rank, round));
+
+    /// <summary>The whole output buffer after the combine.</summary>
+    public byte[] CombineReceive(ExpertRank<TRouting> rank, bool accumulate, out byte[] before)
+    {
+        using DeviceBuffer combined = Before(rank, out before);
+        rank.CombineReceive(_device.DefaultStream, combined, accumulate);
+        return TestBytes.Download(combined);
+    }
+
+    /// <summary>Both halves in one launch.</summary>
+    public byte[] Combine(ExpertRank<TRouting> rank, ExpertRound<TRouting> round, bool accumulate, out byte[] before)
+    {
+        using DeviceBuffer combined = Before(rank, out before);
+        rank.Combine(_device.DefaultStream, Results(rank, round), combined, accumulate);
+        return TestBytes.Download(combined);
+    }
+
+    /// <summary>What the experts of a rank made of a round's rows.</summary>
+    public DeviceBuffer Results(ExpertRank<TRouting> rank, ExpertRound<TRouting> round)
     {
         byte[] results = TestBytes.Poisoned(_rows[rank.Rank].Capacity * CombinedRow);
         (int Source, int Token, int Place)?[] rows = round.Output(rank.Rank, Mode);
@@ -164,20 +193,7 @@ public sealed class ExpertHarness<TRouting> : IDisposable
                 ExpertRound<TRouting>.Result(row, rank.Rank).CopyTo(results, (long)i * CombinedRow);
         }
 
-        rank.CombineSend(_device.DefaultStream, Upload(results, results.Length));
-    }
-
-    /// <summary>The whole output buffer after the combine.</summary>
-    public byte[] CombineReceive(ExpertRank<TRouting> rank, bool accumulate, out byte[] before)
-    {
-        before = new byte[Group.Tokens * CombinedRow];
-        // Numbers of the output's type that are no NaN, whatever the type.
-        new Random(rank.Rank).NextBytes(before);
-        for (int i = TRouting.CombineElementBytes - 1; i < before.Length; i += TRouting.CombineElementBytes)
-            before[i] = (byte)((before[i] & 0x80) | 0x3F);
-        using DeviceBuffer combined = TestBytes.Upload(_device, before);
-        rank.CombineReceive(_device.DefaultStream, combined, accumulate);
-        return TestBytes.Download(combined);
+        return Upload(results, results.Length);
     }
 
     public void CheckCombined(ExpertRank<TRouting> rank, ExpertRound<TRouting> round, byte[] after, byte[]? before, params int[] absent)
@@ -220,6 +236,24 @@ public sealed class ExpertHarness<TRouting> : IDisposable
 
         if (Mode == ExpertOutput.ExpertContiguous)
             Assert.Equal(next, first[experts]);
+    }
+
+    private ExpertRows PoisonedRows(ExpertRank<TRouting> rank)
+    {
+        ExpertRows rows = _rows[rank.Rank];
+        foreach (DeviceBuffer? buffer in new[] { rows.Rows, rows.Scales, rows.Weights, rows.Experts, rows.FirstRows, rows.ExpertCounts })
+            buffer?.Write(TestBytes.Poisoned(buffer.Length));
+        return rows;
+    }
+
+    private DeviceBuffer Before(ExpertRank<TRouting> rank, out byte[] before)
+    {
+        before = new byte[Group.Tokens * CombinedRow];
+        // Numbers of the output's type that are no NaN, whatever the type.
+        new Random(rank.Rank).NextBytes(before);
+        for (int i = TRouting.CombineElementBytes - 1; i < before.Length; i += TRouting.CombineElementBytes)
+            before[i] = (byte)((before[i] & 0x80) | 0x3F);
+        return TestBytes.Upload(_device, before);
     }
 
     private DeviceBuffer Upload(ReadOnlySpan<byte> bytes, long length)

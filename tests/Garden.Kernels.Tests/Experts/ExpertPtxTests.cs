@@ -14,26 +14,52 @@ public sealed class ExpertPtxTests
         string text = Check(DispatchSend<DeepSeekFp8, QuantizedRows<DeepSeekFp8>, NoTrace>.Run);
         Assert.Contains("cvt.rn.satfinite.e4m3x2.f32", text, StringComparison.Ordinal);
         Assert.Contains("shfl.sync.bfly", text, StringComparison.Ordinal);
-        Assert.Contains("st.release.sys.global.u32", text, StringComparison.Ordinal);
+        Assert.Contains("fence.acq_rel.sys;", text, StringComparison.Ordinal);
+        Assert.Contains("st.relaxed.sys.global.u32", text, StringComparison.Ordinal);
         Assert.Contains("atom.acq_rel.gpu", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void FewTokens()
+    {
+        Assert.Contains("redux.sync.or.b32", Check(DispatchSendFew<DeepSeekFp8, QuantizedRows<DeepSeekFp8>, NoTrace>.Run), StringComparison.Ordinal);
+        Check(DispatchSendFew<DeepSeekBf16, CopiedRows<DeepSeekBf16>, NoTrace>.Run);
+        Check(DispatchReceive<DeepSeekFp8, FewTokens, NoTrace>.Run);
+        Check(CombineSend<DeepSeekFp8, FewTokens, NoTrace>.Run);
     }
 
     [Fact]
     public void CopyingSend() => Check(DispatchSend<DeepSeekBf16, CopiedRows<DeepSeekBf16>, NoTrace>.Run);
 
     [Fact]
-    public void Receive() => Assert.Contains("ld.acquire.sys.global.u32", Check(DispatchReceive<DeepSeekFp8, NoTrace>.Run), StringComparison.Ordinal);
+    public void Receive() => Assert.Contains("ld.acquire.sys.global.u32", Check(DispatchReceive<DeepSeekFp8, ManyTokens, NoTrace>.Run), StringComparison.Ordinal);
 
     [Fact]
     public void WeightedSums()
     {
-        string text = Check(CombineSend<DeepSeekFp8, NoTrace>.Run);
+        string text = Check(CombineSend<DeepSeekFp8, ManyTokens, NoTrace>.Run);
         Assert.Contains("fma.rn.f32", text, StringComparison.Ordinal);
         Assert.Contains("cvt.rn.bf16x2.f32", text, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Sums() => Assert.Contains("add.rn.f32", Check(CombineReceive<DeepSeekFp8, NoTrace>.Run), StringComparison.Ordinal);
+
+    [Fact]
+    public void EachExpertsResult()
+    {
+        Check(DispatchSend<DeepSeekExact, QuantizedRows<DeepSeekExact>, NoTrace>.Run);
+        Check(DispatchReceive<DeepSeekExact, ManyTokens, NoTrace>.Run);
+        Assert.DoesNotContain("fma.rn.f32", Check(CombineSend<DeepSeekExact, ManyTokens, NoTrace>.Run), StringComparison.Ordinal);
+        Assert.Contains("fma.rn.f32", Check(CombineReceive<DeepSeekExact, NoTrace>.Run), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void BothHalves()
+    {
+        Check(FusedDispatch<DeepSeekFp8, QuantizedRows<DeepSeekFp8>>.Run);
+        Check(FusedCombine<DeepSeekFp8>.Run);
+    }
 
     private static string Check(Action<ExpertKernelArgs> kernel)
     {

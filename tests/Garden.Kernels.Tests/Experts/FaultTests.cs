@@ -138,7 +138,7 @@ public abstract class FaultTests
         foreach (ExpertRank<Bf16TopTwo> rank in harness.Ranks)
             harness.DispatchSend(rank, round, false);
         // The slot of rank 3 for round 1 at rank 0.
-        harness.Ranks[0].Window.Write(BitConverter.GetBytes(7), ExpertBuffers.SlotOffset<Bf16TopTwo>(s_group, 1, 3));
+        harness.Ranks[0].Window.Write(BitConverter.GetBytes(7), ExpertBuffers.SlotOffset<Bf16TopTwo>(s_group, 1, 0, 3));
         harness.DispatchReceive(harness.Ranks[0]);
         Assert.Contains("Rank 3 sent a line of another round", Assert.Throws<PlanException>(() => harness.Ranks[0].ReadReport()).Message, StringComparison.Ordinal);
     }
@@ -156,7 +156,7 @@ public abstract class FaultTests
         ExpertRound<Bf16TopTwo> round = Round(new Random(8));
         foreach (ExpertRank<Bf16TopTwo> rank in harness.Ranks)
             harness.DispatchSend(rank, round, false);
-        harness.Ranks[0].Window.Write(BitConverter.GetBytes(value), ExpertBuffers.SlotOffset<Bf16TopTwo>(s_group, 1, 3) + offset);
+        harness.Ranks[0].Window.Write(BitConverter.GetBytes(value), ExpertBuffers.SlotOffset<Bf16TopTwo>(s_group, 1, 0, 3) + offset);
         harness.DispatchReceive(harness.Ranks[0]);
         var others = new ExpertRound<Bf16TopTwo>(s_group, [.. round.TopK.Select(static (choices, rank) => rank == 3 ? [] : choices)], new Random(8));
         Assert.Equal(others.Output(0, ExpertOutput.ExpertContiguous).Length, harness.RowsOf(0));
@@ -214,10 +214,17 @@ public abstract class FaultTests
         Assert.Contains("The buffer of the results has 16 bytes", Assert.Throws<PlanException>(() => rank.CombineSend(Device.DefaultStream, small)).Message, StringComparison.Ordinal);
         Assert.Contains("9 tokens are outside [0, 8]", Assert.Throws<PlanException>(() => rank.SetTokens(Device.DefaultStream, 9)).Message, StringComparison.Ordinal);
         Assert.Contains("Rank 4 is outside", Assert.Throws<PlanException>(() => rank.Connect(4, rank.Addresses)).Message, StringComparison.Ordinal);
+        using var exact = new ExpertKernels<Fp8Exact>(Device);
+        Assert.Contains("Fp8Exact has ExactCombine", Assert.Throws<PlanException>(
+            () => new ExpertRank<Fp8Exact>(exact, ExpertGroup.Of<Fp8Exact>(1, 1, 8, 1), 0, new ExpertRankOptions { Output = ExpertOutput.RankRows })).Message, StringComparison.Ordinal);
         Assert.Contains("cannot mask itself", Assert.Throws<PlanException>(() => rank.Mask(0, true)).Message, StringComparison.Ordinal);
     }
 
-    private static ExpertHarness<Bf16TopTwo> Harness(ExpertKernels<Bf16TopTwo> kernels) => new(kernels, s_group, new ExpertRankOptions { Deadline = TimeSpan.FromMilliseconds(20) });
+    /// <summary>True for the kernels of many tokens.</summary>
+    protected virtual bool AlwaysMany => false;
+
+    private ExpertHarness<Bf16TopTwo> Harness(ExpertKernels<Bf16TopTwo> kernels) =>
+        new(kernels, s_group, new ExpertRankOptions { Deadline = TimeSpan.FromMilliseconds(20), AlwaysMany = AlwaysMany });
 
     private static bool IsSurvivor(int rank) => rank != Dead;
 
@@ -265,4 +272,11 @@ public sealed class CpuFaultTests : FaultTests
 public sealed class CudaFaultTests : FaultTests
 {
     protected override KernelDevice Device => TestDevices.Cuda;
+}
+
+public sealed class CpuManyTokensFaultTests : FaultTests
+{
+    protected override KernelDevice Device => TestDevices.Cpu;
+
+    protected override bool AlwaysMany => true;
 }

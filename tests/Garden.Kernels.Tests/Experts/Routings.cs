@@ -29,8 +29,30 @@ public partial struct Fp16TopEight;
 [ExpertRouting(Experts = 13, TopK = 2, HiddenSize = 52, Element = ExpertElement.Float32, CombineElement = ExpertElement.Float32, MaxTokens = 8, PadExperts = true)]
 public partial struct Fp32TopTwo;
 
+// Over three nodes, and within one of them.
+[ExpertRouting(Experts = 24, TopK = 4, HiddenSize = 64, MaxTokens = 8)]
+public partial struct NodesBf16;
+
+[ExpertRouting(Experts = 8, TopK = 4, HiddenSize = 64, MaxTokens = 24)]
+public partial struct NodeBf16;
+
+[ExpertRouting(Experts = 24, TopK = 4, HiddenSize = 128, Element = ExpertElement.Float8E4M3, ScaleBlock = 128, MaxTokens = 8)]
+public partial struct NodesFp8;
+
+[ExpertRouting(Experts = 8, TopK = 4, HiddenSize = 128, Element = ExpertElement.Float8E4M3, ScaleBlock = 128, MaxTokens = 24)]
+public partial struct NodeFp8;
+
+[ExpertRouting(Experts = 24, TopK = 8, HiddenSize = 128, MaxTokens = 8, PadExperts = true, ExactCombine = true)]
+public partial struct Bf16Exact;
+
+[ExpertRouting(Experts = 11, TopK = 2, HiddenSize = 256, Element = ExpertElement.Float8E4M3, ScaleBlock = 128, MaxTokens = 8, PadExperts = true, ExactCombine = true)]
+public partial struct Fp8Exact;
+
 [ExpertRouting(Experts = 256, TopK = 8, HiddenSize = 7168, Element = ExpertElement.Float8E4M3, ScaleBlock = 128, MaxTokens = 128)]
 public partial struct DeepSeekFp8;
+
+[ExpertRouting(Experts = 256, TopK = 8, HiddenSize = 7168, Element = ExpertElement.Float8E4M3, ScaleBlock = 128, MaxTokens = 128, ExactCombine = true)]
+public partial struct DeepSeekExact;
 
 [ExpertRouting(Experts = 256, TopK = 8, HiddenSize = 7168, MaxTokens = 128)]
 public partial struct DeepSeekBf16;

@@ -42,6 +42,8 @@ internal static unsafe class Calls
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static nint fi_cq_read(fid_cq* cq, fi_cq_data_entry* entries, nuint count) => cq->ops->read(cq, entries, count);
 
+    public static byte* fi_cq_strerror(fid_cq* cq, int code, void* data, byte* buffer, nuint length) => cq->ops->strerror(cq, code, data, buffer, length);
+
     public static nint fi_cq_readerr(fid_cq* cq, fi_cq_err_entry* entry) => cq->ops->readerr(cq, entry, 0);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

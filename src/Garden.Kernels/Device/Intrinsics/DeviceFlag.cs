@@ -25,6 +25,19 @@ public static unsafe class DeviceFlag
         return Atomic.Add(ref *(uint*)address, 0u);
     }
 
+    /// <summary>Loads 4 bytes that other threads of this GPU may be changing; it orders nothing, and nothing behind it waits for it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static uint LoadGpu(ulong address)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            CudaAsm.Emit("ld.relaxed.gpu.global.u32 %0, [%1];", out uint value, address);
+            return value;
+        }
+
+        return Atomic.Add(ref *(uint*)address, 0u);
+    }
+
     /// <summary>Loads 4 bytes; what the releasing thread, wherever it runs, did is visible afterwards.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint LoadAcquireSystem(ulong address)
@@ -67,6 +80,16 @@ public static unsafe class DeviceFlag
     {
         if (CudaAsm.IsSupported)
             CudaAsm.Emit("st.release.sys.global.u32 [%0], %1;", address, value);
+        else
+            Atomic.Exchange(ref *(uint*)address, value);
+    }
+
+    /// <summary>Stores 4 bytes for peers and the host as well; behind a <see cref="FenceSystem"/>, after everything that came before that.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void StoreSystem(ulong address, uint value)
+    {
+        if (CudaAsm.IsSupported)
+            CudaAsm.Emit("st.relaxed.sys.global.u32 [%0], %1;", address, value);
         else
             Atomic.Exchange(ref *(uint*)address, value);
     }

@@ -26,6 +26,24 @@ public sealed class ExpertRound<TRouting>
         Scales = [.. topK.Select(choices => Enumerable.Range(0, choices.Length / K * TRouting.ScaleCount).Select(_ => random.NextSingle()).ToArray())];
     }
 
+    private ExpertRound(ExpertRound<TRouting> other, int[][] topK)
+    {
+        (_group, _masked, _quantized) = (other._group, other._masked, other._quantized);
+        (TopK, Weights, Inputs, Scales) = (topK, other.Weights, other.Inputs, other.Scales);
+    }
+
+    private ExpertRound(ExpertGroup group, (int[] TopK, float[] Weights, byte[] Inputs, float[] Scales)[] tokens)
+    {
+        (_group, _masked) = (group, []);
+        TopK = [.. tokens.Select(static rank => rank.TopK)];
+        Weights = [.. tokens.Select(static rank => rank.Weights)];
+        Inputs = [.. tokens.Select(static rank => rank.Inputs)];
+        Scales = [.. tokens.Select(static rank => rank.Scales)];
+    }
+
+    /// <summary>[rank] the results it returns, row by row, instead of made ones; for rows by rank.</summary>
+    private Dictionary<int, byte[]> Results { get; } = [];
+
     /// <summary>[rank][token × TopK] chosen experts.</summary>
     public int[][] TopK { get; }
 
@@ -36,6 +54,26 @@ public sealed class ExpertRound<TRouting>
 
     /// <summary>[rank][token × ScaleCount] scales of activations of the wire's type.</summary>
     public float[][] Scales { get; }
+
+    /// <summary>The same round when some ranks send nothing.</summary>
+    public ExpertRound<TRouting> Without(params int[] ranks) => new(this, [.. TopK.Select((choices, rank) => ranks.Contains(rank) ? [] : choices)]);
+
+    /// <summary>A round of given tokens, of the wire's type.</summary>
+    public static ExpertRound<TRouting> Of(ExpertGroup group, (int[] TopK, float[] Weights, byte[] Inputs, float[] Scales)[] tokens) => new(group, tokens);
+
+    /// <summary>What a rank receives by rank, as tokens: experts are counted from its first.</summary>
+    public (int[] TopK, float[] Weights, byte[] Inputs, float[] Scales) Forwarded(int rank)
+    {
+        var rows = Received(rank);
+        int first = rank * ((TRouting.Experts + _group.Ranks - 1) / _group.Ranks);
+        int[] topK = [.. rows.SelectMany(row => Enumerable.Range(0, K).Select(place => TopK[row.Source][(row.Token * K) + place])
+            .Select(expert => expert >= 0 && RankOf(expert) == rank ? expert - first : -1))];
+        float[] weights = [.. rows.SelectMany(row => Enumerable.Range(0, K).Select(place => Weight(row.Source, row.Token, place))).Select((weight, i) => topK[i] < 0 ? 0 : weight)];
+        return (topK, weights, [.. rows.SelectMany(row => Row(row.Source, row.Token).Payload)], [.. rows.SelectMany(row => Row(row.Source, row.Token).Scales)]);
+    }
+
+    /// <summary>What a rank returns for the rows it received.</summary>
+    public void SetResults(int rank, byte[] results) => Results[rank] = results;
 
     private static int K => TRouting.TopK;
 
@@ -136,12 +174,14 @@ public sealed class ExpertRound<TRouting>
             var sums = new float[TRouting.HiddenSize];
             for (int i = 0; i < sums.Length && before is not null; i++)
                 sums[i] = Read(before.AsSpan(token * row), i);
-            foreach (int from in Enumerable.Range(0, _group.Ranks).Where(from => !_masked.Contains(from) && !absent.Contains(from)))
+            if (TRouting.ExactCombine)
+                AddChoices(sums, rank, token, absent);
+            foreach (int from in Enumerable.Range(0, _group.Ranks).Where(from => !TRouting.ExactCombine && !_masked.Contains(from) && !absent.Contains(from)))
             {
                 var choices = Choices(rank, token).Where(choice => RankOf(choice.Expert) == from).ToList();
                 if (choices.Count == 0)
                     continue;
-                byte[] partial = mode == ExpertOutput.RankRows ? Result((rank, token, -1), from) : Weighted(rank, token, from, choices);
+                byte[] partial = mode == ExpertOutput.RankRows ? RankResult(rank, token, from) : Weighted(rank, token, from, choices);
                 for (int i = 0; i < sums.Length; i++)
                     sums[i] += Read(partial, i);
             }
@@ -165,6 +205,25 @@ public sealed class ExpertRound<TRouting>
     public int Dropped(int rank) => TopK[rank].Count(expert => expert >= 0 && _masked.Contains(RankOf(expert)));
 
     public float Weight(int source, int token, int place) => Weights[source][(token * K) + place];
+
+    private byte[] RankResult(int rank, int token, int from)
+    {
+        if (!Results.TryGetValue(from, out byte[]? results))
+            return Result((rank, token, -1), from);
+        int row = Received(from).IndexOf((rank, token)), bytes = TRouting.HiddenSize * ElementBytes;
+        return results[(row * bytes)..((row + 1) * bytes)];
+    }
+
+    /// <summary>Every expert's result by itself, in the order of the choices.</summary>
+    private void AddChoices(float[] sums, int rank, int token, int[] absent)
+    {
+        foreach ((int expert, int place) in Choices(rank, token).Where(choice => !absent.Contains(RankOf(choice.Expert))))
+        {
+            byte[] result = Result((rank, token, place), RankOf(expert));
+            for (int i = 0; i < sums.Length; i++)
+                sums[i] = MathF.FusedMultiplyAdd(Weight(rank, token, place), Read(result, i), sums[i]);
+        }
+    }
 
     private byte[] Weighted(int rank, int token, int from, List<(int Expert, int Place)> choices)
     {
