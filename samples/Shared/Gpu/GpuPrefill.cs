@@ -31,8 +31,9 @@ internal sealed class GpuPrefill<TLayout, TTransfer> : IAsyncDisposable
     private readonly DeviceProgress _progress;
     private readonly DeviceGraph _model;
     private KvPrefillJob<TTransfer>? _job;
-    private TaskCompletionSource _computed = new();
+    private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ulong _before;
+    private bool _reported;
 
     public GpuPrefill(KernelDevice device, TransferEngine engine, GpuPrefillOptions options)
     {
@@ -70,13 +71,16 @@ internal sealed class GpuPrefill<TLayout, TTransfer> : IAsyncDisposable
             KvPageLease lease = await _pages.LeaseAsync(job.PageCount, s_deadline);
             job.UsePages(lease);
             int request = BitConverter.ToInt32(job.Payload.Span);
-            _computed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _reported = false;
             _before = _watcher.Value;
             Volatile.Write(ref _job, job);
             _pool.SetPrompt(_options.Seed, request, lease.Pages, _tails.Address + tail, _options.TailBytes);
             // The CPU accelerator computes here; a GPU returns at once.
             await Task.Run(() => _model.Replay(_stream));
-            await _computed.Task.WaitAsync(s_deadline);
+            await (await Task.WhenAny(job.Submitted, _failed.Task).WaitAsync(s_deadline));
+            // A job that was stopped is computed to its end all the same.
+            if (!Volatile.Read(ref _reported) && !await Task.Run(() => SpinWait.SpinUntil(() => Volatile.Read(ref _reported), s_deadline)))
+                throw new TimeoutException($"The layers of request {request} were not computed within {s_deadline.TotalSeconds} s.");
             // The next prompt is computed while this one's last layer is on its way.
             _finishing[slot] = FinishAsync(job);
         }
@@ -117,7 +121,7 @@ internal sealed class GpuPrefill<TLayout, TTransfer> : IAsyncDisposable
         catch (Exception exception)
         {
             // Who waits for the layers is told at once.
-            _computed.TrySetException(exception);
+            _failed.TrySetException(exception);
             throw;
         }
     }
@@ -133,13 +137,11 @@ internal sealed class GpuPrefill<TLayout, TTransfer> : IAsyncDisposable
         job.LayerDone(layer);
         if (handled <= _before)
             _options.FirstLayerDone?.Invoke();
-        if (layer == _options.Layers - 1)
-        {
-            // The last layer's kernel and the tail's are behind one signal: both leave together, and no other thread is woken for it.
-            job.TailDone();
-            _computed.TrySetResult();
-        }
-
+        if (layer != _options.Layers - 1)
+            return reached;
+        // The last layer's kernel and the tail's are behind one signal: both leave together, and no other thread is woken for it.
+        job.TailDone();
+        Volatile.Write(ref _reported, true);
         return reached;
     }
 

@@ -172,6 +172,9 @@ public sealed partial class TransferEngine
         return Submit(new SingleWrite(default, 0, peer.SignalRegion, 0, 0, immediate), in options);
     }
 
+    /// <summary>On the device's worker: true when something that was submitted is not posted yet.</summary>
+    internal bool HasUnposted(int device) => _workers[device].HasUnposted;
+
     private Transfer SubmitSlowly<TPlan>(in TPlan plan, in SubmitOptions options)
         where TPlan : unmanaged, ITransferPlan<TPlan>
     {

@@ -97,6 +97,8 @@ internal sealed unsafe partial class Worker
         Immediate immediate = descriptors->Immediate;
         uint bits = immediate.OnWire(0), carried = immediate.IsCounter ? uint.MaxValue : 0;
         uint mostUnits = immediate.IsNumber ? uint.MaxValue : TransferUnits.MaxPerWrite;
+        // Where there is one lane only, a long write has nothing to choose.
+        long longest = _peerEntries[peerIndex].LaneCount == 1 ? _maxWriteLength : OwnLaneBytes - 1;
         // The rows may be rewritten by other threads: what was read is good only if they still are these regions' rows.
         Volatile.ReadBarrier();
         if (Volatile.Read(ref destination->Generation) != destinationHandle.Generation
@@ -113,7 +115,7 @@ internal sealed unsafe partial class Worker
             if (staged != 0
                 && (descriptor->Destination != destinationHandle
                     || (descriptor->Source != sourceHandle && length != 0)
-                    || length >= OwnLaneBytes
+                    || length > longest
                     || descriptor->Opcode != WriteOpcode.Write
                     || descriptor->Units > mostUnits
                     || descriptor->Immediate != immediate))

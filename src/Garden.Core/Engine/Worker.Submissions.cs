@@ -8,6 +8,9 @@ internal sealed unsafe partial class Worker
     /// <summary>What submitters use.</summary>
     public SubmissionPort Port { get; }
 
+    /// <summary>Worker: true when something that was submitted is not posted yet.</summary>
+    public bool HasUnposted => _peersWithWork.Count != 0 || _scatterHead >= 0 || _ring.Peek() is not null;
+
     /// <summary>Any thread: cancels a transfer once the ring has been read up to here, which is behind its submission.</summary>
     public void RequestCancel(int source, short version)
     {

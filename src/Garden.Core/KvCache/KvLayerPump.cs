@@ -13,10 +13,17 @@ namespace Garden.KvCache;
 internal sealed class KvLayerPump<TTransfer>
     where TTransfer : unmanaged, IKvTransfer<TTransfer>
 {
+    /// <summary>Turns in a row without anything left to post: a NIC may keep what it was given last for one of them.</summary>
+    private const int TurnsPosted = 3;
+
+    /// <summary>The worker does not park meanwhile, and what a slow network refuses is not waited for.</summary>
+    private const int MostTurnsWaited = 64;
+
     private readonly Lock _gate = new();
     private readonly TransferEngine _engine;
     private readonly TaskCompletionSource _quiescent = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<(int FirstToken, int TokenCount)> _chunks = [];
+    private readonly int _device;
     private readonly int _layers;
     private KvTransferArguments _arguments;
     private SingleWrite _tail;
@@ -25,12 +32,15 @@ internal sealed class KvLayerPump<TTransfer>
     private KvDrainTally _ended = new();
     private ulong _submitted;
     private ulong _last = ulong.MaxValue;
+    private int _turnsPosted;
+    private int _turnsWaited;
     private bool _stopped;
     private Exception? _failure;
 
-    public KvLayerPump(TransferEngine engine, in KvTransferArguments arguments)
+    public KvLayerPump(TransferEngine engine, int device, in KvTransferArguments arguments)
     {
         _engine = engine;
+        _device = device;
         _arguments = arguments;
         _layers = arguments.LayerCount;
         _transfers = new Transfer[(_layers * 2) + 1];
@@ -85,6 +95,7 @@ internal sealed class KvLayerPump<TTransfer>
     {
         if (!_gate.TryEnter())
             return handled;
+        ulong before = _submitted;
         try
         {
             while (!_stopped && _submitted < reached)
@@ -104,8 +115,14 @@ internal sealed class KvLayerPump<TTransfer>
             _gate.Exit();
         }
 
-        if (_stopped || _submitted > _last)
-            _quiescent.TrySetResult();
+        if (!_stopped && _submitted <= _last)
+            return reached;
+        // Waking who waits for this takes as long as posting hundreds of writes, so those go first: this is called in every turn.
+        if (_submitted != before || _engine.HasUnposted(_device))
+            _turnsPosted = 0;
+        if (!_stopped && ++_turnsPosted < TurnsPosted && ++_turnsWaited < MostTurnsWaited)
+            return reached - 1;
+        _quiescent.TrySetResult();
         return reached;
     }
 

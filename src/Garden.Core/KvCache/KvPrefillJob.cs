@@ -50,7 +50,7 @@ public sealed class KvPrefillJob<TTransfer> : IAsyncDisposable
         _activity = GardenMetrics.Activities.StartActivity("kv.prefill", ActivityKind.Server, parent);
         Activity.Current = current;
         _destinationPages = PageList.Create(body.Pages);
-        _pump = new KvLayerPump<TTransfer>(prefiller.Engine, new KvTransferArguments
+        _pump = new KvLayerPump<TTransfer>(prefiller.Engine, prefiller.Options.Device, new KvTransferArguments
         {
             Source = prefiller.Options.Pool.Handle,
             SourceOffset = prefiller.Options.PoolOffset,
@@ -101,6 +101,12 @@ public sealed class KvPrefillJob<TTransfer> : IAsyncDisposable
 
     /// <summary>Cancelled when the decoder cancels the request, dies, or a write fails: the model loop may stop computing.</summary>
     public CancellationToken Cancelled => _cancelled.Token;
+
+    /// <summary>
+    /// Completes when the last layer and the tail have been handed to the engine, or the job was stopped before: the model loop may go on to its next
+    /// prompt. For loops that report layers from progress handlers, where a wake of their own would be in the way of the writes.
+    /// </summary>
+    public Task Submitted => _pump.Quiescent;
 
     internal Task<KvDrain> Drained { get; }
 

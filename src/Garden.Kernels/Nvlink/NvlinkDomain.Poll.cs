@@ -121,8 +121,8 @@ internal sealed unsafe partial class NvlinkDomain
                 route.Peer.LetGo(_segment.Done);
         }
 
-        TryPost(mayGrow: _flows, isBurst: false);
-        _flows = false;
+        TryPost(mayGrow: _flows, isBurst: _bursts);
+        _flows = _bursts = false;
         if (_closing.Count != 0)
             CloseLinks();
         if (_segment.Done < _batch && now - _batchPosted > s_suspectTicks)

@@ -6,17 +6,21 @@ namespace Garden.Kernels.Nvlink;
 
 /// <summary>From posted writes to copies on the stream.</summary>
 /// <remarks>
-/// What is posted is added to the open batch, which goes at once when nothing is under way. While something is, and as long as more is
-/// posted between two polls, it grows: a launch costs the host as much as a hundred writes do.
+/// What is posted is added to the open batch, which goes at once when nothing is under way, unless it is a part of more. While something
+/// is under way, and as long as more is posted between two polls, it grows: a launch costs the host as much as a hundred writes do.
 /// </remarks>
 internal sealed unsafe partial class NvlinkDomain
 {
-    /// <summary>Batches on the stream at once: one runs, the next is ready.</summary>
-    public const int MostBatches = 2;
+    /// <summary>Batches on the stream at once: one runs, the next ones are ready.</summary>
+    public const int MostBatches = 3;
 
-    /// <summary>So many writes, or bytes, go although more may come: the launch is a few nanoseconds a write then, or the device has enough to do.</summary>
-    private const int ReadyCount = 512;
+    /// <summary>So many writes go although more may come: the launch is a few nanoseconds a write then.</summary>
+    private const int ReadyCount = 1024;
 
+    /// <summary>So many bytes go when the device would soon have nothing to do: it copies them in as long as the host takes for the next ones.</summary>
+    private const long SoonBytes = 12L << 20;
+
+    /// <summary>And so many in any case.</summary>
     private const long ReadyBytes = 64L << 20;
 
     /// <summary>A post of so many writes is a part of more, which come before the next poll or not at all.</summary>
@@ -32,6 +36,9 @@ internal sealed unsafe partial class NvlinkDomain
     /// <summary>True when something was posted since the last poll.</summary>
     private bool _flows;
 
+    /// <summary>True when a part of more was posted since the last poll.</summary>
+    private bool _bursts;
+
     private WriteBatch Open => _batches[_batch % (MostBatches + 1)];
 
     private int UnderWay => (int)(_batch - Math.Min(_batch, _segment.Done));
@@ -41,11 +48,11 @@ internal sealed unsafe partial class NvlinkDomain
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         int count = Math.Min(writes.Length, _options.QueueDepth - _accepted), posted = 0;
-        bool isEnded = false;
+        bool isEnded = false, isBurst = writes.Length >= BurstCount;
         while (posted < count && !_failed)
         {
             posted += Add(writes[posted..count], ref isEnded);
-            if (!TryPost(mayGrow: posted == count, isBurst: writes.Length >= BurstCount) && posted < count)
+            if (!TryPost(mayGrow: posted == count, isBurst) && posted < count)
                 break;
         }
 
@@ -58,7 +65,10 @@ internal sealed unsafe partial class NvlinkDomain
 
         _accepted += posted;
         _refused |= posted < writes.Length;
-        _flows = true;
+        // What was refused comes again when something has ended: nothing waits for it to come.
+        bool isWhole = posted == writes.Length;
+        _flows |= isWhole;
+        _bursts |= isWhole && isBurst;
         if (isEnded)
             AdvanceAll();
         WakePeers();
@@ -75,7 +85,8 @@ internal sealed unsafe partial class NvlinkDomain
         }
 
         int underWay = UnderWay;
-        if (underWay >= MostBatches || (mayGrow && (underWay != 0 || isBurst) && Open.Count < ReadyCount && Open.Bytes < ReadyBytes))
+        bool isReady = Open.Count >= ReadyCount || Open.Bytes >= (underWay < 2 ? SoonBytes : ReadyBytes);
+        if (underWay >= MostBatches || (mayGrow && !isReady && (underWay != 0 || isBurst)))
             return false;
         try
         {
@@ -95,7 +106,8 @@ internal sealed unsafe partial class NvlinkDomain
         WriteBatch batch = Open;
         ulong number = _batch + 1;
         int copyBytes = _options.CopyEngineBytes;
-        for (int i = 0; i < writes.Length; i++)
+        int i = 0;
+        while (i < writes.Length)
         {
             ref readonly FabricWrite write = ref writes[i];
             if (!batch.Fits(write.Length))
@@ -104,6 +116,7 @@ internal sealed unsafe partial class NvlinkDomain
             {
                 AddOdd(in write);
                 isEnded = true;
+                i++;
                 continue;
             }
 
@@ -116,33 +129,45 @@ internal sealed unsafe partial class NvlinkDomain
             }
 
             ref WriteRun run = ref runs[index];
-            FabricStatus status = run.Status;
-            nint source = 0, destination = 0;
-            if (status == FabricStatus.Ok)
-            {
-                if (!run.Source.TryLocate(write.LocalAddress, write.Length, out source))
-                    status = FabricStatus.LocalAccess;
-                else if (!run.Destination.TryLocate(write.RemoteAddress, write.Length, out destination))
-                    status = FabricStatus.RemoteAccess;
-            }
-
-            if (status != FabricStatus.Ok)
-            {
-                AddEnded(run.Route, in write, status, run.Code);
-                isEnded = true;
-                continue;
-            }
-
-            // Safe: both ranges lie inside regions whose keys are looked at again before the batch goes (see LinkRow). A copy engine
-            // takes no range over several pinned ones.
-            if (write.Length >= copyBytes && !run.Source.IsPinned && !run.Destination.IsPinned)
-                batch.AddCopy(source, destination, write.Length);
+            int alike = run.Status == FabricStatus.Ok ? batch.AddAlike(in run, writes[i..], copyBytes) : 0;
+            if (alike != 0)
+                run.Route!.Await(in write, number, index, alike);
             else
-                batch.Add(source, destination, write.Length);
-            run.Route!.Await(in write, number, index);
+                isEnded |= !TryAddOne(batch, index, in write, number);
+            i += Math.Max(alike, 1);
         }
 
         return writes.Length;
+    }
+
+    /// <summary>Adds a write that is longer than an entry, of pinned memory, or refused; false in the last case.</summary>
+    private bool TryAddOne(WriteBatch batch, int index, in FabricWrite write, ulong number)
+    {
+        ref WriteRun run = ref batch.Runs[index];
+        FabricStatus status = run.Status;
+        nint source = 0, destination = 0;
+        if (status == FabricStatus.Ok)
+        {
+            if (!run.Source.TryLocate(write.LocalAddress, write.Length, out source))
+                status = FabricStatus.LocalAccess;
+            else if (!run.Destination.TryLocate(write.RemoteAddress, write.Length, out destination))
+                status = FabricStatus.RemoteAccess;
+        }
+
+        if (status != FabricStatus.Ok)
+        {
+            AddEnded(run.Route, in write, status, run.Code);
+            return false;
+        }
+
+        // Safe: both ranges lie inside regions whose keys are looked at again before the batch goes (see LinkRow). A copy engine
+        // takes no range over several pinned ones.
+        if (write.Length >= _options.CopyEngineBytes && !run.Source.IsPinned && !run.Destination.IsPinned)
+            batch.AddCopy(source, destination, write.Length);
+        else
+            batch.Add(source, destination, write.Length);
+        run.Route!.Await(in write, number, index, 1);
+        return true;
     }
 
     /// <summary>Looks a route and two regions up, for this write and those like it.</summary>

@@ -62,8 +62,8 @@ internal sealed unsafe partial class NvlinkDomain : IFabricDomain
                 opened.Push(_batches[i] = new WriteBatch(device));
             if (device is CudaDevice)
             {
-                opened.Push(_tickets = device.Allocate(sizeof(uint)));
-                _tickets.Write(new byte[sizeof(uint)]);
+                opened.Push(_tickets = device.Allocate(WriteBatch.TicketWords * sizeof(uint)));
+                _tickets.Write(new byte[WriteBatch.TicketWords * sizeof(uint)]);
             }
         }
         catch (Exception exception)

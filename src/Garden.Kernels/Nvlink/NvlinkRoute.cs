@@ -39,21 +39,20 @@ internal sealed unsafe class NvlinkRoute
     /// <summary>True when the peer has room for an immediate, or is gone.</summary>
     public bool HasRoom => !IsUp || Link->Tail - Volatile.Read(ref Link->Head) < Segment.Immediates;
 
-    /// <summary>Notes that a write waits for its copy.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Await(in FabricWrite write, ulong batch, int run)
+    /// <summary>Notes that so many writes with the same context and immediate wait for their copies.</summary>
+    public void Await(in FabricWrite write, ulong batch, int run, int count)
     {
         if (Pending.Count != 0)
         {
             ref PendingWrite last = ref Pending.Last;
             if (last.Context == write.Context && last.Batch == batch && last.Run == run && last.Immediate == write.Immediate)
             {
-                last.Count++;
+                last.Count += count;
                 return;
             }
         }
 
-        Pending.Add(new PendingWrite { Context = write.Context, Batch = batch, Run = run, Immediate = write.Immediate, Count = 1 });
+        Pending.Add(new PendingWrite { Context = write.Context, Batch = batch, Run = run, Immediate = write.Immediate, Count = count });
     }
 
     /// <summary>Notes a write that waits for no copy.</summary>

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Garden.Fabric;
 
 namespace Garden.Kernels.Nvlink;
 
@@ -18,6 +19,10 @@ internal sealed unsafe class WriteBatch : IDisposable
 
     /// <summary>Groups as often as run at once: each ends with a fence of the whole system.</summary>
     private const int Waves = 2;
+
+
+    /// <summary>Counts of tickets: kernels that run at once have one each.</summary>
+    public const int TicketWords = 4;
 
     private readonly MappedBuffer _list;
     private readonly DeviceWrite* _entries;
@@ -56,6 +61,46 @@ internal sealed unsafe class WriteBatch : IDisposable
         _runs[_runCount] = run;
         _runs[_runCount].FirstEntry = Count;
         return _runCount++;
+    }
+
+    /// <summary>
+    /// Adds leading writes of the last run for the kernel, as long as they fit, are no longer than an entry or <paramref name="copyBytes"/>, lie in
+    /// the run's regions and have the first one's context and immediate. Returns how many these are.
+    /// </summary>
+    public int AddAlike(in WriteRun run, ReadOnlySpan<FabricWrite> writes, int copyBytes)
+    {
+        int most = Math.Min(writes.Length, Capacity - Count), added = 0;
+        // In registers: what is done for each write is all there is to a short write's time.
+        (int route, ulong localKey, ulong remoteKey, ulong context, uint immediate) = (writes[0].Route, run.LocalKey, run.RemoteKey, writes[0].Context, writes[0].Immediate);
+        DeviceRange from = run.Source, to = run.Destination;
+        ulong longest = (ulong)Math.Min(EntryBytes, copyBytes - 1);
+        long bytes = 0, reach = _longest;
+        // Safe: below Capacity, which the list has room for.
+        DeviceWrite* entry = _entries + Count;
+        for (; added < most; added++)
+        {
+            ref readonly FabricWrite write = ref writes[added];
+            long length = write.Length;
+            if (write.Route != route || write.LocalKey != localKey || write.RemoteKey != remoteKey || write.Context != context || write.Immediate != immediate
+                || (ulong)(length - 1) >= longest
+                || !from.TryLocate(write.LocalAddress, length, out nint source) || !to.TryLocate(write.RemoteAddress, length, out nint destination))
+            {
+                break;
+            }
+
+            long misaligned = source & 15;
+            if (length + misaligned > EntryBytes)
+                break;
+            entry->Source = (ulong)source;
+            entry->Destination = (ulong)destination;
+            entry->Length = length;
+            entry++;
+            bytes += length;
+            reach = Math.Max(reach, length + misaligned);
+        }
+
+        (Count, _bytes, _longest) = (Count + added, _bytes + bytes, reach);
+        return added;
     }
 
     /// <summary>Adds a write of the last run for the kernel. It fits.</summary>
@@ -112,7 +157,7 @@ internal sealed unsafe class WriteBatch : IDisposable
             {
                 Writes = Count == 1 ? 0 : (ulong)_list.DeviceAddress,
                 Only = _entries[0],
-                Tickets = isFlagged ? (ulong)tickets : 0,
+                Tickets = isFlagged ? (ulong)tickets + (4 * (number % TicketWords)) : 0,
                 Flag = (ulong)flag,
                 Value = number,
                 Count = Count,
@@ -122,7 +167,7 @@ internal sealed unsafe class WriteBatch : IDisposable
                 // The CPU accelerator reads any memory as fast, and takes long for a barrier.
                 IsStaged = Count != 1 && tickets != 0 ? 1 : 0,
             };
-            kernel.Launch(stream, shape.Launch, in arguments);
+            kernel.Launch(stream, shape.Launch with { OverlapsPrevious = isFlagged }, in arguments);
         }
 
         foreach (LongWrite copy in _copies)

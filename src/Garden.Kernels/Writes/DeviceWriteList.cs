@@ -17,16 +17,11 @@ public sealed unsafe class DeviceWriteList : IDisposable
     /// <summary>Groups beyond those that run at once: 16 times as many were the fastest for 256-byte writes on an H100, where one write a set of lanes loses the early load of the next.</summary>
     private const int Waves = 16;
 
-    /// <summary>Writes of a list that the kernel reads where it is, in host memory: a copy in front would take longer.</summary>
-    private const int DirectCount = 8192;
-
-    /// <summary>The same for a mean length in bytes: the bus carries 24 bytes while the device copies these, whatever their number.</summary>
-    private const int DirectBytes = 2048;
-
     private readonly DeviceKernel<ExecuteWritesArgs> _kernel;
     private readonly Dictionary<RegionHandle, (nint Address, long Length)> _regions = [];
     private MappedBuffer _staging;
-    private DeviceBuffer _writes;
+    private DeviceBuffer? _uploaded;
+    private bool _isUploaded;
     private int _capacity;
     private long _bytes;
     private long _longest;
@@ -42,7 +37,6 @@ public sealed unsafe class DeviceWriteList : IDisposable
         _capacity = capacity;
         _kernel = device.Load<ExecuteWritesArgs>(ExecuteWrites.Run);
         _staging = device.AllocateMapped((long)capacity * sizeof(DeviceWrite));
-        _writes = device.Allocate((long)capacity * sizeof(DeviceWrite));
     }
 
     /// <summary>The device whose kernel executes the list.</summary>
@@ -53,9 +47,6 @@ public sealed unsafe class DeviceWriteList : IDisposable
 
     /// <summary>Bytes the list copies.</summary>
     public long Bytes => _bytes;
-
-    /// <summary>True when the list is copied to the device in front of its execution, false when the kernel reads it where it is.</summary>
-    internal bool IsCopied => Count > DirectCount && _bytes / Count < DirectBytes;
 
     /// <summary>What a thread of the kernel needs.</summary>
     public KernelResources Resources => _kernel.Resources;
@@ -83,6 +74,7 @@ public sealed unsafe class DeviceWriteList : IDisposable
             ((DeviceWrite*)_staging.Pointer)[Count++] = new DeviceWrite { Source = (ulong)(source + (nint)at), Destination = (ulong)(destination + (nint)at), Length = piece };
         }
 
+        _isUploaded = false;
         _bytes += length;
         _longest = Math.Max(_longest, Math.Min(length + (source & 15), MostWriteBytes));
     }
@@ -131,6 +123,29 @@ public sealed unsafe class DeviceWriteList : IDisposable
     {
         Count = 0;
         _bytes = _longest = 0;
+        _isUploaded = false;
+    }
+
+    /// <summary>
+    /// Puts a copy of the list to the device on a stream. Executions behind it read that copy, until the list is changed: worth it for a list of short
+    /// writes that is executed more than once. Otherwise the kernel reads the list in host memory, 24 bytes a write over the bus.
+    /// </summary>
+    /// <exception cref="CudaException">The memory could not be allocated.</exception>
+    public void Upload(DeviceStream stream)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        if (Count == 0)
+            return;
+        long bytes = (long)Count * sizeof(DeviceWrite);
+        if (_uploaded is null || _uploaded.Length < bytes)
+        {
+            _uploaded?.Dispose();
+            _uploaded = null;
+            _uploaded = Device.Allocate((long)_capacity * sizeof(DeviceWrite));
+        }
+
+        stream.Copy(_uploaded.Address, _staging.DeviceAddress, bytes);
+        _isUploaded = true;
     }
 
     /// <summary>Puts the list's execution on a stream. The list must not be changed until the stream has passed it.</summary>
@@ -141,14 +156,17 @@ public sealed unsafe class DeviceWriteList : IDisposable
         ArgumentNullException.ThrowIfNull(stream);
         if (Count == 0)
             return;
-        if (!IsCopied)
+        var shape = WriteShape.For(_kernel, Count, _bytes, _longest, lanes, Waves);
+        _kernel.Launch(stream, shape.Launch, new ExecuteWritesArgs
         {
-            Launch(stream, lanes, _staging.DeviceAddress, isStaged: Device is not CpuDevice);
-            return;
-        }
-
-        stream.Copy(_writes.Address, _staging.DeviceAddress, (long)Count * sizeof(DeviceWrite));
-        LaunchCopied(stream, lanes);
+            Writes = (ulong)(_isUploaded ? _uploaded!.Address : _staging.DeviceAddress),
+            Count = Count,
+            Pieces = shape.Pieces,
+            PieceBytes = shape.PieceBytes,
+            Lanes = shape.Lanes,
+            // The CPU accelerator reads any memory as fast, and takes long for a barrier.
+            IsStaged = !_isUploaded && Device is not CpuDevice && shape.Lanes >= ExecuteWrites.LeastStagedLanes ? 1 : 0,
+        });
     }
 
     /// <inheritdoc/>
@@ -156,16 +174,7 @@ public sealed unsafe class DeviceWriteList : IDisposable
     {
         _kernel.Dispose();
         _staging.Dispose();
-        _writes.Dispose();
-    }
-
-    /// <summary>Executes what an earlier <see cref="Execute"/> has copied to the device already.</summary>
-    internal void LaunchCopied(DeviceStream stream, int lanes) => Launch(stream, lanes, _writes.Address, isStaged: false);
-
-    private void Launch(DeviceStream stream, int lanes, nint writes, bool isStaged)
-    {
-        var shape = WriteShape.For(_kernel, Count, _bytes, _longest, lanes, Waves);
-        _kernel.Launch(stream, shape.Launch, new ExecuteWritesArgs { Writes = (ulong)writes, Count = Count, Pieces = shape.Pieces, PieceBytes = shape.PieceBytes, Lanes = shape.Lanes, IsStaged = isStaged && shape.Lanes >= ExecuteWrites.LeastStagedLanes ? 1 : 0 });
+        _uploaded?.Dispose();
     }
 
     private nint Resolve(RegionHandle region, long offset, long length, string side)
@@ -181,21 +190,9 @@ public sealed unsafe class DeviceWriteList : IDisposable
     {
         int capacity = checked(_capacity * 2);
         MappedBuffer staging = Device.AllocateMapped((long)capacity * sizeof(DeviceWrite));
-        DeviceBuffer writes;
-        try
-        {
-            writes = Device.Allocate((long)capacity * sizeof(DeviceWrite));
-        }
-        catch
-        {
-            staging.Dispose();
-            throw;
-        }
-
         // Safe: both have room for Count entries.
         Buffer.MemoryCopy(_staging.Pointer, staging.Pointer, (long)capacity * sizeof(DeviceWrite), (long)Count * sizeof(DeviceWrite));
         _staging.Dispose();
-        _writes.Dispose();
-        (_staging, _writes, _capacity) = (staging, writes, capacity);
+        (_staging, _capacity) = (staging, capacity);
     }
 }

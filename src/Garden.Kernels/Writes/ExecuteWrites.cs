@@ -7,12 +7,14 @@ namespace Garden.Kernels;
 /// The kernel that executes a list of writes of any length and alignment. Long writes are shared out in pieces; neighbouring threads
 /// share a piece, and the next one's write is loaded while the current one is copied; of a list in host memory, a group loads once what
 /// all of it needs, in whole lines, because the bus carries few requests. Bytes move 16 at a time where source and
-/// destination are equally far from a multiple of 16, else 8, 4 or 1 at a time; what is left at both ends moves byte by byte.
+/// destination are equally far from a multiple of 16; elsewhere two loads of 16 make one store. What is left at both ends moves byte by byte.
 /// </summary>
 public static unsafe class ExecuteWrites
 {
     /// <summary>8-byte words of a write.</summary>
     private const int Words = 3;
+
+    private const uint VectorBytes = 16;
 
     /// <summary>Fewest lanes of a list of which a group loads its part at once.</summary>
     internal const int LeastStagedLanes = 4;
@@ -23,6 +25,7 @@ public static unsafe class ExecuteWrites
     /// <summary>The kernel. Its grid may have any shape; a group has whole sets of lanes.</summary>
     public static void Run(ExecuteWritesArgs arguments)
     {
+        KernelOverlap.LetNextBegin();
         if (arguments.IsStaged != 0)
             CopyStaged(arguments);
         else
@@ -43,6 +46,8 @@ public static unsafe class ExecuteWrites
             *(uint*)arguments.Tickets = 0;
         }
 
+        // Flags follow each other as their kernels do.
+        KernelOverlap.AwaitPrevious();
         DeviceFlag.StoreReleaseSystem8(arguments.Flag, arguments.Value);
     }
 
@@ -87,11 +92,11 @@ public static unsafe class ExecuteWrites
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong LoadWord(ExecuteWritesArgs arguments, int first, int sets)
     {
-        if (Group.IdxX >= sets * Words)
-            return 0;
-        int index = (WriteOf(arguments, first) * Words) + Group.IdxX;
+        int index = WriteOf(arguments, first), end = Math.Min(first + sets, arguments.Count * arguments.Pieces);
+        // No more than is needed: groups that ask the host for the same line wait for each other.
+        int words = (WriteOf(arguments, end - 1) - index + 1) * Words;
         // Safe: below the list's end.
-        return index < arguments.Count * Words ? ((ulong*)arguments.Writes)[index] : 0;
+        return Group.IdxX < words ? ((ulong*)arguments.Writes)[(index * Words) + Group.IdxX] : 0;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -151,48 +156,108 @@ public static unsafe class ExecuteWrites
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Copy(ulong source, ulong destination, uint length, uint lane, uint lanes)
     {
-        ulong skew = source ^ destination;
-        if ((skew & 15) == 0)
-            CopyBy<Access16>(source, destination, length, lane, lanes);
-        else if ((skew & 7) == 0)
-            CopyBy<Access8>(source, destination, length, lane, lanes);
-        else if ((skew & 3) == 0)
-            CopyBy<Access4>(source, destination, length, lane, lanes);
+        if (((source ^ destination) & (VectorBytes - 1)) == 0)
+            CopyAligned(source, destination, length, lane, lanes);
         else
-            CopyBy<Access1>(source, destination, length, lane, lanes);
+            CopyShifted(source, destination, length, lane, lanes);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void CopyBy<TAccess>(ulong source, ulong destination, uint length, uint lane, uint lanes)
-        where TAccess : unmanaged, IAccess
+    private static void CopyAligned(ulong source, ulong destination, uint length, uint lane, uint lanes)
     {
-        uint bytes = (uint)TAccess.Bytes;
-        uint head = (bytes - (uint)(source & (bytes - 1))) & (bytes - 1);
+        uint head = (uint)(0 - source) & (VectorBytes - 1);
         if (head > length)
             head = length;
-        uint body = (length - head) / bytes * bytes;
-        uint tail = length - head - body;
-        for (uint b = lane; b < head; b += lanes)
-            GlobalMemory.Store1(destination + b, GlobalMemory.Load1(source + b));
+        uint end = (length - head) / VectorBytes;
+        CopyBytes(source, destination, head, lane, lanes);
         ulong from = source + head, to = destination + head;
-        uint end = body / bytes;
         uint v = lane;
         for (; v + (3 * lanes) < end; v += 4 * lanes)
         {
-            ulong at = v * bytes, by = lanes * bytes;
-            Vector16 a = TAccess.Load(from + at);
-            Vector16 b = TAccess.Load(from + at + by);
-            Vector16 c = TAccess.Load(from + at + (2 * by));
-            Vector16 d = TAccess.Load(from + at + (3 * by));
-            TAccess.Store(to + at, a);
-            TAccess.Store(to + at + by, b);
-            TAccess.Store(to + at + (2 * by), c);
-            TAccess.Store(to + at + (3 * by), d);
+            ulong at = (ulong)v * VectorBytes, by = (ulong)lanes * VectorBytes;
+            Vector16 a = GlobalMemory.Load16(from + at);
+            Vector16 b = GlobalMemory.Load16(from + at + by);
+            Vector16 c = GlobalMemory.Load16(from + at + (2 * by));
+            Vector16 d = GlobalMemory.Load16(from + at + (3 * by));
+            GlobalMemory.Store16(to + at, a);
+            GlobalMemory.Store16(to + at + by, b);
+            GlobalMemory.Store16(to + at + (2 * by), c);
+            GlobalMemory.Store16(to + at + (3 * by), d);
         }
 
-        for (; v < end; v += lanes)
-            TAccess.Store(to + (v * bytes), TAccess.Load(from + (v * bytes)));
-        for (uint b = lane; b < tail; b += lanes)
-            GlobalMemory.Store1(to + body + b, GlobalMemory.Load1(from + body + b));
+        if (v + lanes < end)
+        {
+            ulong at = (ulong)v * VectorBytes, by = (ulong)lanes * VectorBytes;
+            Vector16 a = GlobalMemory.Load16(from + at);
+            Vector16 b = GlobalMemory.Load16(from + at + by);
+            GlobalMemory.Store16(to + at, a);
+            GlobalMemory.Store16(to + at + by, b);
+            v += 2 * lanes;
+        }
+
+        if (v < end)
+            GlobalMemory.Store16(to + ((ulong)v * VectorBytes), GlobalMemory.Load16(from + ((ulong)v * VectorBytes)));
+        uint body = end * VectorBytes;
+        CopyBytes(from + body, to + body, length - head - body, lane, lanes);
+    }
+
+    /// <summary>Stores whole vectors of the destination, each out of the two of the source it lies in. Only such are loaded that lie in the source as a whole.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CopyShifted(ulong source, ulong destination, uint length, uint lane, uint lanes)
+    {
+        uint head = (uint)(0 - destination) & (VectorBytes - 1);
+        uint shift = (uint)(source + head) & (VectorBytes - 1);
+        if (shift > head)
+            head += VectorBytes;
+        if (length < head + (2 * VectorBytes))
+        {
+            CopyBytes(source, destination, length, lane, lanes);
+            return;
+        }
+
+        uint end = ((length - head + shift) / VectorBytes) - 1;
+        CopyBytes(source, destination, head, lane, lanes);
+        ulong from = source + head - shift, to = destination + head;
+        uint v = lane;
+        for (; v + lanes < end; v += 2 * lanes)
+        {
+            ulong at = (ulong)v * VectorBytes, by = (ulong)lanes * VectorBytes;
+            Vector16 a = GlobalMemory.LoadShared16(from + at), b = GlobalMemory.LoadShared16(from + at + VectorBytes);
+            Vector16 c = GlobalMemory.LoadShared16(from + at + by), d = GlobalMemory.LoadShared16(from + at + by + VectorBytes);
+            GlobalMemory.Store16(to + at, Shift(a, b, shift));
+            GlobalMemory.Store16(to + at + by, Shift(c, d, shift));
+        }
+
+        if (v < end)
+        {
+            ulong at = (ulong)v * VectorBytes;
+            GlobalMemory.Store16(to + at, Shift(GlobalMemory.LoadShared16(from + at), GlobalMemory.LoadShared16(from + at + VectorBytes), shift));
+        }
+
+        uint body = end * VectorBytes;
+        CopyBytes(source + head + body, to + body, length - head - body, lane, lanes);
+    }
+
+    /// <summary>The 16 bytes from byte <paramref name="bytes"/> on of two neighbouring vectors.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector16 Shift(Vector16 low, Vector16 high, uint bytes)
+    {
+        uint a = low.A, b = low.B, c = low.C, d = low.D, e = high.A;
+        if (bytes >= 8)
+            (a, b, c, d, e) = (c, d, e, high.B, high.C);
+        if ((bytes & 4) != 0)
+            (a, b, c, d, e) = (b, c, d, e, bytes >= 8 ? high.D : high.B);
+        int bits = (int)(bytes & 3) * 8;
+        return new Vector16 { A = Funnel(a, b, bits), B = Funnel(b, c, bits), C = Funnel(c, d, bits), D = Funnel(d, e, bits) };
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Funnel(uint low, uint high, int bits) => (uint)((low | ((ulong)high << 32)) >> bits);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CopyBytes(ulong source, ulong destination, uint length, uint lane, uint lanes)
+    {
+        for (uint b = lane; b < length; b += lanes)
+            GlobalMemory.Store1(destination + b, GlobalMemory.Load1(source + b));
     }
 }

@@ -8,8 +8,13 @@ internal readonly record struct WriteShape(LaunchShape Launch, int Pieces, int P
     /// <summary>Lists cut longer writes, so that one among many short ones is not what all wait for.</summary>
     public const int MostBytes = 128 * 1024;
 
+    private const int GroupThreads = 256;
     private const int LeastPiece = 2048;
     private const int MostPiece = 16 * 1024;
+    private const int VectorBytes = 16;
+
+    /// <summary>What a lane moves at a time.</summary>
+    private const int LaneBytes = 4 * VectorBytes;
 
     /// <param name="kernel">The kernel that executes the list.</param>
     /// <param name="count">Writes of the list, 1 or more.</param>
@@ -24,8 +29,9 @@ internal readonly record struct WriteShape(LaunchShape Launch, int Pieces, int P
         int piece = MostPiece;
         if (!isCpu)
         {
-            // Small enough that a short list keeps every warp of the device busy.
-            long share = bytes / ((long)device.Multiprocessors * (2048 / device.WarpSize));
+            // A short list is enough for a group on every multiprocessor. More pieces took longer: each group asks the host for a part of the
+            // list, and ends with a fence.
+            long share = bytes / ((long)device.Multiprocessors * (GroupThreads / device.WarpSize));
             piece = (int)Math.Clamp((long)BitOperations.RoundUpToPowerOf2((ulong)Math.Max(1, share)), LeastPiece, MostPiece);
         }
 
@@ -33,10 +39,12 @@ internal readonly record struct WriteShape(LaunchShape Launch, int Pieces, int P
         int pieces = PiecesOf(longest, piece);
         for (; pieces > 1 && (long)count * pieces > (4 * (bytes / piece)) + count; pieces = PiecesOf(longest, piece))
             piece *= 2;
-        int most = Math.Min(device.MaxThreadsPerGroup, 256);
-        // A lane moves one vector of 16 bytes at a time and four at best: enough lanes for one each, no more than a warp.
+        int most = Math.Min(device.MaxThreadsPerGroup, GroupThreads);
+        // A lane has up to four vectors of 16 bytes on their way at once, and two of 256 bytes: that hides more of the memory's latency than a
+        // lane for each, with fewer that load the list. No more lanes than a warp.
         long mean = Math.Min(piece, bytes / count);
-        lanes = lanes != 0 ? lanes : (int)Math.Clamp((long)BitOperations.RoundUpToPowerOf2((ulong)(mean + 15) / 16), 4, device.WarpSize);
+        if (lanes == 0)
+            lanes = mean <= 4 * VectorBytes ? 4 : (int)Math.Clamp((long)BitOperations.RoundUpToPowerOf2((ulong)(mean + LaneBytes - 1) / LaneBytes), Math.Min(8, device.WarpSize), device.WarpSize);
         if (lanes < 1 || lanes > most || !BitOperations.IsPow2(lanes))
             throw new ArgumentOutOfRangeException(nameof(lanes), lanes, $"The lanes of a write are a power of two up to {most}.");
         long threads = checked((long)count * pieces * lanes);

@@ -40,6 +40,42 @@ public sealed class NvlinkBatchTests : IDisposable
         Assert.Equal(50, Immediates(_second));
     }
 
+    [Theory]
+    [InlineData(Length - 63, 0, FabricStatus.LocalAccess)]
+    [InlineData(-1, 0, FabricStatus.LocalAccess)]
+    [InlineData(0, Length - 63, FabricStatus.RemoteAccess)]
+    [InlineData(0, -1, FabricStatus.RemoteAccess)]
+    public void AWriteOutsideItsRegionsIsRefusedAmongOthersLikeIt(int from, int to, FabricStatus expected)
+    {
+        FabricWrite[] writes = [Write(64, 64, 1), Write(from, to, 1), Write(128, 128, 1)];
+        Assert.Equal(3, _sender.Domain.PostWrites(writes));
+        var ended = new List<FabricCompletion>();
+        Deadline deadline = Deadline.Default;
+        while (ended.Sum(static completion => completion.Count) < 3)
+        {
+            deadline.Check(() => $"{ended.Count} completions");
+            int taken = Poll(out FabricCompletion[] completions);
+            ended.AddRange(completions[..taken]);
+        }
+
+        Assert.Equal(expected, Assert.Single(ended, static completion => completion.Status != FabricStatus.Ok).Status);
+        Assert.Equal(2, Immediates(_first));
+        Assert.True(_sender.Bytes[64..192].SequenceEqual(_first.Bytes[64..192]));
+        Assert.False(_first.Bytes[192..].ContainsAnyExcept(TestBytes.Poison));
+
+        FabricWrite Write(int source, int destination, ulong context) => new()
+        {
+            LocalAddress = (ulong)(_sender.Buffer.Address + source),
+            LocalKey = _sender.Keys.LocalKey,
+            RemoteAddress = _first.Keys.RemoteBase + (ulong)destination,
+            RemoteKey = _first.Keys.RemoteKey,
+            Length = 64,
+            Context = context,
+            Route = _toFirst,
+            Immediate = 5,
+        };
+    }
+
     [Fact]
     public void ARegionRevokedMeanwhileIsNotWrittenTo()
     {

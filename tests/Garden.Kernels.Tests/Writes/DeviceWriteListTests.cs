@@ -22,8 +22,8 @@ public abstract class DeviceWriteListTests
         int from = 0, to = 0;
         foreach (int length in s_lengths)
         {
-            // Every distance between the two addresses' remainders that decides how wide the accesses are.
-            foreach (int skew in length < 300 ? [0, 1, 2, 4, 8, 12, 15] : (int[])[0, 8, 4, 3])
+            // Every distance between the two addresses' remainders: each takes other words of other vectors.
+            foreach (int skew in length < 300 ? [.. Enumerable.Range(0, 16)] : (int[])[0, 8, 4, 3])
             {
                 from += random.Next(40);
                 to = (to & ~15) + 16 + ((from + skew) & 15);
@@ -73,6 +73,31 @@ public abstract class DeviceWriteListTests
             },
             iter: 10,
             threads: 1);
+    }
+
+    [Fact]
+    public void AnUploadedListIsExecutedAgainAndAChangedOneIsReadAnew()
+    {
+        byte[] bytes = TestBytes.Random(new Random(3), 3000);
+        using var list = new DeviceWriteList(Device, capacity: 2);
+        using DeviceBuffer source = TestBytes.Upload(Device, bytes), destination = TestBytes.Upload(Device, TestBytes.Poisoned(3000));
+        list.Add(source.Address, destination.Address, 1000);
+        list.Upload(Device.DefaultStream);
+        list.Execute(Device.DefaultStream);
+        Device.DefaultStream.Fill(destination.Address, TestBytes.Poison, 500);
+        list.Execute(Device.DefaultStream);
+        byte[] expected = TestBytes.Poisoned(3000);
+        bytes.AsSpan(0, 1000).CopyTo(expected);
+        TestBytes.Same(expected, TestBytes.Download(destination), "executed twice");
+        // Grows as well: the copy on the device has no room for it.
+        list.Add(source.Address + 1000, destination.Address + 1000, 900);
+        list.Add(source.Address + 1900, destination.Address + 1900, 1100);
+        list.Execute(Device.DefaultStream);
+        list.Upload(Device.DefaultStream);
+        TestBytes.Same(bytes, TestBytes.Download(destination), "changed after the upload");
+        Device.DefaultStream.Fill(destination.Address, TestBytes.Poison, 3000);
+        list.Execute(Device.DefaultStream);
+        TestBytes.Same(bytes, TestBytes.Download(destination), "uploaded again");
     }
 
     [Fact]

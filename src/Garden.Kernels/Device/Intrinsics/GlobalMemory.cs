@@ -24,6 +24,21 @@ public static unsafe class GlobalMemory
         return *(Vector16*)address;
     }
 
+    /// <summary>Loads 16 bytes that a neighbouring thread loads as well: they stay in the L1 cache.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector16 LoadShared16(ulong address)
+    {
+        if (CudaAsm.IsSupported)
+        {
+            Output<uint> a = default, b = default, c = default, d = default;
+            Input<ulong> from = address;
+            CudaAsm.EmitRef("ld.global.v4.u32 {%0, %1, %2, %3}, [%4];", ref a, ref b, ref c, ref d, ref from);
+            return new Vector16 { A = a.Value, B = b.Value, C = c.Value, D = d.Value };
+        }
+
+        return *(Vector16*)address;
+    }
+
     /// <summary>Stores 16 bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store16(ulong address, Vector16 value)
