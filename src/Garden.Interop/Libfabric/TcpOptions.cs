@@ -5,9 +5,6 @@ namespace Garden.Interop.Libfabric;
 /// <summary>How a device uses tcp: one NIC an address.</summary>
 public sealed record TcpOptions : LibfabricTuning
 {
-    /// <summary>Options whose <see cref="LibfabricTuning.MaxWriteLength"/> is 1 MiB: longer writes push each other out of the cache between the two copies that tcp makes of them.</summary>
-    public TcpOptions() => MaxWriteLength = 1 << 20;
-
     /// <summary>
     /// The local addresses to bind to, one a NIC, 1 … 8; port 0 takes a free one. There is no default: left alone, the provider
     /// chooses an interface by itself, and it is rarely the one that is meant.

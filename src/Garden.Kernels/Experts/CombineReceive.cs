@@ -115,18 +115,42 @@ public static unsafe class CombineReceive<TRouting, TTrace>
         for (int rank = 0; rank < arguments.Ranks; rank++)
             missing |= shared[came + rank] == 0 && PeerWords.Kind(shared, rank) != PeerWords.Masked;
         if (missing)
-            LeaveArea(arguments, epoch);
+            LeaveArea(arguments, shared, epoch);
         GlobalMemory.Store4(arguments.State + ExpertRoundState.CombineReceiveGroupsOffset, 0);
         GlobalMemory.Store4(arguments.State, epoch + 1);
     }
 
     /// <summary>Results of this round may come at any time from now on: the rounds behind it use the other area.</summary>
-    private static void LeaveArea(ExpertKernelArgs arguments, uint epoch)
+    private static void LeaveArea(ExpertKernelArgs arguments, ArrayView<int> shared, uint epoch)
     {
-        if (GlobalMemory.Load4(arguments.State + ExpertRoundState.CombineAreaOffset) != 0 && GlobalMemory.Load4(arguments.State + ExpertRoundState.AreaLeftAfterOffset) != epoch)
+        uint area = GlobalMemory.Load4(arguments.State + ExpertRoundState.CombineAreaOffset), after = GlobalMemory.Load4(arguments.State + ExpertRoundState.AreaLeftAfterOffset);
+        // The area that was left before is free again once nobody owes it anything; until then there is none to go to.
+        if (area != 0 && (after == epoch || !HasAll(arguments, shared, after)))
             return;
         GlobalMemory.Store4(arguments.State + ExpertRoundState.AreaLeftAfterOffset, epoch);
-        GlobalMemory.Store4(arguments.State + ExpertRoundState.CombineAreaOffset, 2 - (epoch & 1));
+        GlobalMemory.Store4(arguments.State + ExpertRoundState.CombineAreaOffset, area == 0 ? 2 - (epoch & 1) : 3 - area);
+    }
+
+    /// <summary>True when nothing of a round can land any more.</summary>
+    private static bool HasAll(ExpertKernelArgs arguments, ArrayView<int> shared, uint epoch)
+    {
+        for (int rank = 0; rank < arguments.Ranks; rank++)
+        {
+            int kind = PeerWords.Kind(shared, rank);
+            if (kind == PeerWords.Masked)
+            {
+                if (GlobalMemory.Load4(ExpertPeerEntry.AddressOf(arguments, rank) + ExpertPeerEntry.IsMaskedOffset) == ExpertPeerEntry.MaskedLate)
+                    return false;
+                continue;
+            }
+
+            // A rank of another node has answered all it was told, or returned results itself.
+            ulong flag = PeerWords.Incoming(arguments, shared, rank) + (kind == PeerWords.Staged ? ExpertWait.DispatchConsumed : ExpertWait.CombineArrived);
+            if ((int)(GlobalMemory.Load4(flag) - epoch) < 0)
+                return false;
+        }
+
+        return true;
     }
 
     /// <summary>Waits for results, a thread a rank. The kernel in front is waited for here.</summary>

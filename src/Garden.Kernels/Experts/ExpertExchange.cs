@@ -45,7 +45,7 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
     private bool _disposed;
 
     /// <summary>Registers the rank's memory with the engine. The group has ranks on other nodes.</summary>
-    /// <exception cref="PlanException">All ranks are on one node: nothing is staged.</exception>
+    /// <exception cref="PlanException">All ranks are on one node: nothing is staged. Or a round's rows for one rank are more than the fabric writes at once; the message has both.</exception>
     /// <exception cref="FabricException">The fabric cannot reach the device's memory; the message says which it can.</exception>
     public ExpertExchange(ExpertRank<TRouting> rank, TransferEngine engine, ExpertExchangeOptions? options = null)
     {
@@ -56,6 +56,7 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
         if (rank.Memory.DispatchStaging is not { } rows)
             throw new PlanException($"The group ({rank.Group}) is one node: its ranks are connected with ExpertRank.Connect and need no network.");
         (_rank, _engine) = (rank, engine);
+        RequireOneWrite();
         _counters = new ImmCounter?[4 * rank.Group.Ranks];
         _counted = new long[_counters.Length];
         _links = new ExpertPeerLink?[rank.Group.Ranks];
@@ -167,6 +168,16 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
     /// <summary>[rank] <see cref="ExpertPost"/>, where kernels say what is staged.</summary>
     internal unsafe nint Posts => (nint)(_rank.Memory.Mapped.Pointer + ExpertRankMemory.PostsOffset(_rank.Group.Ranks));
 
+    /// <summary>What is counted by number is one write, which an engine does not cut.</summary>
+    private void RequireOneWrite()
+    {
+        long rows = ExpertBuffers.LineBytes<TRouting>(_rank.Group.Ranks) + ((long)_rank.Group.Tokens * TRouting.RowBytes);
+        long results = (long)_rank.Group.Tokens * TRouting.CombineRowBytes * (TRouting.ExactCombine ? TRouting.TopK : 1);
+        long most = _engine.Devices[_options.EngineDevice].Nics.Min(static nic => nic.MaxWriteLength);
+        if (Math.Max(rows, results) > most)
+            throw new PlanException($"A round of {_rank.Group.Tokens} tokens is one write of {rows} bytes to a rank and one of {results} back; {_engine.Devices[_options.EngineDevice].Address.Fabric} writes at most {most} bytes at once. Raise the fabric's MaxWriteLength where it can be, or take fewer tokens a round.");
+    }
+
     private MemoryRegion Register(DeviceBuffer buffer)
     {
         BufferRegistration registration = buffer.RegisterWith(_engine, _options.EngineDevice);
@@ -208,8 +219,10 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
 
     private void Link(int rank, ExpertPeerLink link)
     {
+        bool isNewLife;
         lock (_arrival)
         {
+            isNewLife = _links[rank] is not null;
             uint round = link.Rounds.Told;
             for (uint word = 0; word < 4; word++)
                 Store(Word(rank, word * sizeof(uint)), round);
@@ -226,7 +239,7 @@ public sealed partial class ExpertExchange<TRouting> : IAsyncDisposable
             _counters[Index(what, rank)]!.OnCount(count => Arrived(kind, rank, count));
         }
 
-        _rank.ConnectStaged(rank);
+        _rank.ConnectStaged(rank, isNewLife);
     }
 
     private int Index(uint what, int rank) => (int)(what * (uint)_rank.Group.Ranks) + rank;

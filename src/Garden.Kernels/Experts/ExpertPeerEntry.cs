@@ -17,6 +17,9 @@ public struct ExpertPeerEntry
     internal const uint IncomingOffset = 16;
     internal const uint IsMaskedOffset = 32;
 
+    internal const uint MaskedGone = 1;
+    internal const uint MaskedLate = 2;
+
     /// <summary>Mapped: this rank's slot of parity 0 in the peer's dispatch region. Staged: the staging of dispatched rows.</summary>
     public ulong Dispatch;
 
@@ -29,7 +32,7 @@ public struct ExpertPeerEntry
     /// <summary>The peer's counters that tell about this rank; 0 when staged.</summary>
     public ulong Outgoing;
 
-    /// <summary>1 when nothing is sent to the peer or awaited from it. Changes between rounds only.</summary>
+    /// <summary>Not 0 when nothing is sent to the peer or awaited from it; 2 when results of it may still land. Changes between rounds only.</summary>
     public uint IsMasked;
 
     /// <summary>1 when the peer is on another node.</summary>

@@ -19,6 +19,8 @@ public sealed partial class ExpertRank<TRouting>
         ArgumentNullException.ThrowIfNull(rows);
         if (rows.Experts is not { } experts || rows.Capacity != Group.Tokens)
             throw new PlanException($"{rows.Capacity} rows of {rows.Output} cannot be sent on by a group of {Group.Tokens} tokens; they are {ExpertOutput.RankRows}, as many as the tokens.");
+        if (rows.TopK != TRouting.TopK || rows.Element != TRouting.Element || rows.RowBytes != (long)TRouting.HiddenSize * TRouting.ElementBytes || rows.ScaleCount != TRouting.ScaleCount)
+            throw new PlanException($"Rows of {rows.RowBytes} bytes of {rows.Element} with {rows.ScaleCount} scales and {rows.TopK} choices cannot be sent on by a routing with {(long)TRouting.HiddenSize * TRouting.ElementBytes} bytes of {TRouting.Element}, {TRouting.ScaleCount} and {TRouting.TopK}; use routings that differ in their experts alone.");
         RequireConnected();
         _kernels.ForwardCount.Launch(
             stream,

@@ -46,7 +46,7 @@ public sealed partial class ExpertRank<TRouting>
             _late[peer] = false;
         else if (_peers[peer].IsMasked == 0)
             _late[peer] = LeaveArea(peer);
-        _peers[peer].IsMasked = 1;
+        _peers[peer].IsMasked = _late[peer] ? ExpertPeerEntry.MaskedLate : ExpertPeerEntry.MaskedGone;
         _connected[peer] = true;
         WritePeers();
         if (isGone)
@@ -118,7 +118,7 @@ public sealed partial class ExpertRank<TRouting>
         new(rank, ExpertPlacement.FirstExpert<TRouting>(Group.Ranks, rank), ExpertPlacement.LocalExperts<TRouting>(Group.Ranks, rank), phase, epoch);
 
     /// <summary>Connects a rank of another node: rows are staged, flags come through mapped host memory.</summary>
-    internal void ConnectStaged(int peer)
+    internal void ConnectStaged(int peer, bool isNewLife)
     {
         RequireRank(peer);
         if (Group.FirstOfNode(peer) == Group.FirstOfNode(Rank))
@@ -132,6 +132,11 @@ public sealed partial class ExpertRank<TRouting>
         };
         _connected[peer] = true;
         WritePeers();
+        if (!isNewLife)
+            return;
+        // Its earlier life has ended, or it could not be connected anew.
+        _late[peer] = false;
+        ReturnArea();
     }
 
     internal bool IsMasked(int peer) => _peers[peer].IsMasked != 0;

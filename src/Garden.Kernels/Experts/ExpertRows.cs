@@ -8,8 +8,9 @@ namespace Garden.Kernels.Experts;
 /// </summary>
 public sealed class ExpertRows : IDisposable
 {
-    private ExpertRows(KernelDevice device, ExpertOutput output, long rows, long rowBytes, int elementBytes, int scales, int topK, int groups, int experts)
+    private ExpertRows(KernelDevice device, ExpertOutput output, ExpertElement element, long rows, long rowBytes, int elementBytes, int scales, int topK, int groups, int experts)
     {
+        (Element, RowBytes, ScaleCount, TopK) = (element, rowBytes, scales, topK);
         Output = output;
         Capacity = rows;
         Rows = device.Allocate(rows * rowBytes, elementBytes);
@@ -64,9 +65,18 @@ public sealed class ExpertRows : IDisposable
         ExpertOutput output = rank.Options.Output;
         int experts = ExpertPlacement.LocalExperts<TRouting>(rank.Group.Ranks, rank.Rank);
         return new ExpertRows(
-            rank.Device, output, CapacityOf<TRouting>(rank.Group, output), (long)TRouting.HiddenSize * TRouting.ElementBytes, TRouting.ElementBytes,
+            rank.Device, output, TRouting.Element, CapacityOf<TRouting>(rank.Group, output), (long)TRouting.HiddenSize * TRouting.ElementBytes, TRouting.ElementBytes,
             TRouting.ScaleCount, TRouting.TopK, output == ExpertOutput.RankRows ? rank.Group.Ranks : experts, experts);
     }
+
+    internal ExpertElement Element { get; }
+
+    /// <summary>Bytes of a row's payload.</summary>
+    internal long RowBytes { get; }
+
+    internal int ScaleCount { get; }
+
+    internal int TopK { get; }
 
     /// <inheritdoc/>
     public void Dispose()

@@ -27,13 +27,7 @@ internal sealed class TcpHarness(int queueDepth = 1024) : LibfabricHarness("tcp"
     public override string AbsentAddress => "127.0.0.1:1#1.0.40";
 
     protected override IFabric Create(string name, int nics) => new TcpFabric(
-        TcpOptions.At([.. Enumerable.Range(1, nics).Select(i => $"127.0.0.{i}")]) with
-        {
-            QueueDepth = queueDepth,
-            RouteTimeout = RouteTimeout,
-            // Writes are posted here without the engine, which would cut them.
-            MaxWriteLength = 1L << 30,
-        });
+        TcpOptions.At([.. Enumerable.Range(1, nics).Select(i => $"127.0.0.{i}")]) with { QueueDepth = queueDepth, RouteTimeout = RouteTimeout });
 }
 
 /// <summary>Shared memory.</summary>

@@ -92,6 +92,18 @@ public abstract partial class NetworkTests
     }
 
     [Fact]
+    public async Task ARoundThatIsMoreThanOneWriteIsRefusedWithBoth()
+    {
+        using var kernels = new ExpertKernels<Bf16TopTwo>(_device);
+        ExpertGroup group = ExpertGroup.Of<Bf16TopTwo>(2, 1, 2048, 1);
+        using var rank = new ExpertRank<Bf16TopTwo>(kernels, group, 0);
+        await using TransferEngine engine = TransferEngine.CreateBuilder().UseLoopback(new LoopbackNetwork(), new LoopbackOptions { Name = "short", MaxWriteLength = 64 * 1024 }).Build();
+        string message = Assert.Throws<PlanException>(() => new ExpertExchange<Bf16TopTwo>(rank, engine)).Message;
+        Assert.Contains("2048 tokens", message, StringComparison.Ordinal);
+        Assert.Contains("65536 bytes", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task RanksThatDifferAreRefused()
     {
         using var kernels = new ExpertKernels<Bf16TopTwo>(_device);

@@ -15,7 +15,7 @@ internal static class UpdateNode
         int rank = isTrainer ? node : node - UpdatePlan.Trainers;
         await using TransferEngine engine = TransferEngine.CreateBuilder()
             // Long writes of several processes push each other out of the cache between the two copies that tcp makes of them.
-            .UseTcp(TcpOptions.At("127.0.0.1"))
+            .UseTcp(TcpOptions.At("127.0.0.1") with { MaxWriteLength = 1 << 20 })
             // Four processes share the machine: a worker that waits gives way.
             .Configure(static options => options.WaitStrategy = WaitStrategy.Economic)
             .Build();
