@@ -15,9 +15,6 @@ internal static class ExpertPostScenario
     private const int Ranks = 64;
     private const int Samples = 2000;
 
-    /// <summary>The worker's methods run as first compiled, about eight times slower, until the runtime has compiled them again, some hundred milliseconds after they were called often.</summary>
-    private static readonly TimeSpan s_warmUp = TimeSpan.FromSeconds(2);
-
     public static async Task RunAsync(Report report)
     {
         using CpuDevice device = KernelDevice.OpenCpu();
@@ -65,10 +62,12 @@ internal static class ExpertPostScenario
         var posts = (ExpertPost*)exchange.Posts;
         for (int peer = 8; peer < Ranks; peer++)
             posts[peer] = new ExpertPost { DispatchLine = 0, DispatchRows = 16 };
-        long begin = Stopwatch.GetTimestamp();
+        // As first compiled, the worker's methods are about eight times slower.
+        var warmUp = new WarmUp();
+        bool isWarm = false;
         for (int sample = 0; sample < first.Length; sample++)
         {
-            if (Stopwatch.GetElapsedTime(begin) < s_warmUp)
+            if (!isWarm && !(isWarm = warmUp.IsOver()))
                 sample = -1;
             long before = nic.Posted;
             nic.FirstPost = 0;

@@ -1,6 +1,3 @@
-using System.Diagnostics;
-using System.Runtime;
-
 namespace Garden.Perf.Fabric;
 
 /// <summary>Verification, latencies and throughput of one fabric, each row beside its ceiling.</summary>
@@ -10,11 +7,6 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, int rou
 
     /// <summary>A domain hands at most so many bytes of one peer to tcp; the ceiling has the same under way.</summary>
     private const long MostBytesUnderWay = 32L << 20;
-
-    /// <summary>A hot method is compiled 0.1 s after the last new one, where there is one processor 1 s, and again when it has been measured.</summary>
-    private static readonly TimeSpan s_silence = TimeSpan.FromSeconds(Environment.ProcessorCount == 1 ? 2.5 : 0.5);
-
-    private static readonly TimeSpan s_mostWarmUp = TimeSpan.FromSeconds(20);
 
     private static readonly long[] s_odd = [1, 7, 63, 4097, 65_537, 1_048_577, 16_777_213];
 
@@ -118,13 +110,11 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, int rou
 
     private static int DepthOf(long bytes) => (int)Math.Clamp(MostBytesUnderWay / bytes, 1, DefaultDepth);
 
-    /// <summary>Until the optimised code runs: the compiler has been silent for a while, or is given up on.</summary>
     private static void WarmUp(IWritePair engine, IWritePair ceiling)
     {
         using var singles = new Workload(64, 0, DefaultDepth);
         using var pages = new Workload(64, 1024, DefaultDepth);
-        long began = Stopwatch.GetTimestamp(), compiled = began;
-        for (long methods = 0; Stopwatch.GetElapsedTime(compiled) < s_silence && Stopwatch.GetElapsedTime(began) < s_mostWarmUp;)
+        for (var warmUp = new WarmUp(); !warmUp.IsOver();)
         {
             foreach (IWritePair pair in (IWritePair[])[engine, ceiling])
             {
@@ -132,12 +122,6 @@ internal sealed class FabricScenario(FabricChoice choice, Report report, int rou
                 pair.Write(pages, 2);
                 pair.OneWay(8);
                 pair.RoundTrip(8);
-            }
-
-            if (JitInfo.GetCompiledMethodCount() is var now && now != methods)
-            {
-                methods = now;
-                compiled = Stopwatch.GetTimestamp();
             }
         }
     }
