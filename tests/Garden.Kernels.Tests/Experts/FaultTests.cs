@@ -183,6 +183,24 @@ public abstract class FaultTests
         Assert.Contains("Rank 3 sent a line", Assert.Throws<PlanException>(() => harness.Ranks[0].ReadReport()).Message, StringComparison.Ordinal);
     }
 
+    /// <summary>Ranks that gave up on another, and begin anew at a round that has the same words: nobody is missing there.</summary>
+    [Fact]
+    public void RanksThatRanJoinWithoutWhatTheyGaveUpOn()
+    {
+        using var kernels = new ExpertKernels<Bf16TopTwo>(Device);
+        using var harness = Harness(kernels);
+        var random = new Random(12);
+        harness.RunAndCheck(Round(random), false, false);
+        RoundWithoutTheDead(harness, random);
+        foreach (ExpertRank<Bf16TopTwo> rank in Survivors(harness))
+            Assert.Throws<ExpertTimeoutException>(() => rank.ReadReport());
+        foreach (ExpertRank<Bf16TopTwo> rank in harness.Ranks)
+            rank.Join(4);
+        harness.RunAndCheck(Round(random), false, false);
+        harness.RunAndCheck(Round(random), false, false);
+        Assert.All(harness.Ranks, static rank => Assert.Equal(6u, rank.Epoch));
+    }
+
     /// <summary>A rank that missed a round and came again is reported, however many rounds lie between two reports.</summary>
     [Fact]
     public void ARoundThatWasMissedIsReportedLater()
