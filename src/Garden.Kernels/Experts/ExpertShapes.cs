@@ -50,7 +50,7 @@ internal readonly record struct ExpertShapes(bool Few, int ResultParts, LaunchSh
         where TRouting : unmanaged, IExpertRouting<TRouting> =>
         !options.AlwaysMany && !TRouting.ExactCombine && group.Tokens <= DispatchSendFew<TRouting, CopiedRows<TRouting>, NoTrace>.Tokens;
 
-    internal static LaunchShape Smaller(LaunchShape left, LaunchShape right) =>
+    private static LaunchShape Smaller(LaunchShape left, LaunchShape right) =>
         left with { Groups = Math.Min(left.Groups, right.Groups), GroupThreads = Math.Min(left.GroupThreads, right.GroupThreads) };
 
     private static LaunchShape Shape(DeviceKernel<ExpertKernelArgs> kernel, long most, ExpertRankOptions options, bool few, bool oneEach)
