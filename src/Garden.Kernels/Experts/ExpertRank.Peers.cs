@@ -73,6 +73,8 @@ public sealed partial class ExpertRank<TRouting>
         ArgumentOutOfRangeException.ThrowIfZero(epoch);
         for (int peer = 0; peer < Group.Ranks; peer++)
             SetCounters(peer, epoch - 1);
+        // Of a rank that has run before, those of its last rounds may say that others did not come.
+        _memory.Verdicts.Write(new byte[_memory.Verdicts.Length]);
         WriteEpoch(epoch);
     }
 

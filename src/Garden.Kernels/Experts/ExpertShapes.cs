@@ -22,7 +22,10 @@ internal readonly record struct ExpertShapes(bool Few, int ResultParts, LaunchSh
         bool few = IsFew<TRouting>(group, options);
         long rows = (long)ranks * group.Tokens;
         // A group a token, or a row received: more find nothing to do.
-        LaunchShape send = Shape(kernels.DispatchSend(TRouting.Element == ExpertElement.Float8E4M3, few), group.Tokens, options, few, group.Tokens >= ManyTokens);
+        LaunchShape send = Shape(kernels.DispatchSend(false, few), group.Tokens, options, few, group.Tokens >= ManyTokens);
+        // One shape for both kernels that send: where they differ, the smaller one, which has room for the registers of either.
+        if (TRouting.Element == ExpertElement.Float8E4M3)
+            send = Smaller(send, Shape(kernels.DispatchSend(true, few), group.Tokens, options, few, group.Tokens >= ManyTokens));
         LaunchShape receive = Shape(kernels.DispatchReceive(few), rows, options, few, false);
         LaunchShape results = Shape(kernels.CombineSend(few, options.Output), rows, options, few, false);
         // A row of few is two groups' work, where the device has room for them.
@@ -46,6 +49,9 @@ internal readonly record struct ExpertShapes(bool Few, int ResultParts, LaunchSh
     private static bool IsFew<TRouting>(in ExpertGroup group, ExpertRankOptions options)
         where TRouting : unmanaged, IExpertRouting<TRouting> =>
         !options.AlwaysMany && !TRouting.ExactCombine && group.Tokens <= DispatchSendFew<TRouting, CopiedRows<TRouting>, NoTrace>.Tokens;
+
+    private static LaunchShape Smaller(LaunchShape left, LaunchShape right) =>
+        left with { Groups = Math.Min(left.Groups, right.Groups), GroupThreads = Math.Min(left.GroupThreads, right.GroupThreads) };
 
     private static LaunchShape Shape(DeviceKernel<ExpertKernelArgs> kernel, long most, ExpertRankOptions options, bool few, bool oneEach)
     {

@@ -83,8 +83,8 @@ internal static unsafe class ReceiveLines<TRouting>
     }
 
     /// <summary>
-    /// Keeps what lines say: no rows when a rank did not come or its line cannot be. A set of lanes of one warp sums the counts of a source. All threads of a
-    /// group call it, with a barrier in front and one behind.
+    /// Keeps what lines say: no rows when a rank did not come or its line cannot be. A set of lanes of one warp sums the counts of a source, to the largest number
+    /// when one of them is above the line's rows. All threads of a group call it, with a barrier in front and one behind.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Keep(ExpertKernelArgs arguments, ArrayView<int> shared, ReceiveLayout layout, uint epoch)
@@ -100,13 +100,22 @@ internal static unsafe class ReceiveLines<TRouting>
             int source = begin + (Group.IdxX >> shift);
             uint sum = 0;
             for (int expert = lane; expert < experts && source < arguments.Ranks && arguments.Output != (int)ExpertOutput.RankRows; expert += lanes)
-                sum += (uint)shared[layout.Counts + (source * experts) + expert];
+            {
+                uint count = (uint)shared[layout.Counts + (source * experts) + expert];
+                // A row chooses an expert once: more would reach behind the source's part of the expert.
+                sum = count > (uint)shared[layout.Headers + (4 * source) + 1] ? uint.MaxValue : Add(sum, count);
+            }
+
             for (int distance = 1; distance < lanes; distance <<= 1)
-                sum += Warp.ShuffleXor(sum, distance);
+                sum = Add(sum, Warp.ShuffleXor(sum, distance));
             if (source < arguments.Ranks && lane == 0)
                 KeepLine(arguments, shared, layout, epoch, source, sum);
         }
     }
+
+    /// <summary>The sum, or the largest number: what reached that stays there.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Add(uint left, uint right) => left + right < left ? uint.MaxValue : left + right;
 
     /// <summary>
     /// True when what the line says fits: choices into the output (as many as its rows can have, and as its counts say; rows by rank have no counts), results
@@ -118,7 +127,7 @@ internal static unsafe class ReceiveLines<TRouting>
         int most = TRouting.ExactCombine || TRouting.TopK < arguments.Ranks ? TRouting.TopK : arguments.Ranks;
         uint results = TRouting.ExactCombine ? choices : rows;
         bool byRank = arguments.Output == (int)ExpertOutput.RankRows;
-        return (byRank || (choices == sum && (ulong)sum <= (ulong)rows * (ulong)places))
+        return (byRank || (sum != uint.MaxValue && choices == sum && (ulong)sum <= (ulong)rows * (ulong)places))
             && (combineRow & ~(uint)ExpertRankHeader.CombineAreaBit) + (ulong)results <= (ulong)arguments.MaxTokens * (ulong)most;
     }
 

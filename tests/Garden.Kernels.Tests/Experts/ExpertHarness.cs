@@ -227,7 +227,7 @@ public sealed class ExpertHarness<TRouting> : IDisposable
         for (int expert = 0; expert < experts; expert++)
         {
             int rows = Enumerable.Range(0, Group.Ranks).Sum(source => round.Received(rank.Rank).Where(row => row.Source == source)
-                .Sum(row => round.Choices(source, row.Token).Count(choice => choice.Expert == begin + expert)));
+                .Sum(row => round.Chosen(source, row.Token).Count(choice => choice.Expert == begin + expert)));
             Assert.Equal(rows, counts[expert]);
             if (Mode == ExpertOutput.ExpertContiguous)
                 Assert.Equal(next, first[expert]);

@@ -61,6 +61,22 @@ public sealed class ExpertPtxTests
         Check(FusedCombine<DeepSeekFp8>.Run);
     }
 
+    /// <summary>Drivers refuse a module with one instruction that its target does not have.</summary>
+    [Fact]
+    public void OlderDevicesAreGivenWhatTheyHave()
+    {
+        string[] hopper = ["griddepcontrol", "max.u16x2", "e4m3x2"];
+        foreach (Action<ExpertKernelArgs> kernel in new Action<ExpertKernelArgs>[] { DispatchSend<DeepSeekFp8, QuantizedRows<DeepSeekFp8>, NoTrace>.Run, DispatchSendFew<DeepSeekFp8, QuantizedRows<DeepSeekFp8>, NoTrace>.Run })
+        {
+            string newest = PtxCompiler.Compile(kernel, s_hopper).Text, older = PtxCompiler.Compile(kernel, (8, 0)).Text;
+            Assert.All(hopper, instruction => Assert.Contains(instruction, newest, StringComparison.Ordinal));
+            Assert.All(hopper, instruction => Assert.DoesNotContain(instruction, older, StringComparison.Ordinal));
+            Assert.Contains(".target sm_80", older, StringComparison.Ordinal);
+            Assert.Matches(@"max\.u32 g_high, g_high, g_other; shl\.b32 g_high, g_high, 16; or\.b32 %\w+, g_low, g_high; }", older);
+            Assert.DoesNotContain("${", older, StringComparison.Ordinal);
+        }
+    }
+
     private static string Check(Action<ExpertKernelArgs> kernel)
     {
         string text = PtxCompiler.Compile(kernel, s_hopper).Text;

@@ -163,6 +163,44 @@ public abstract class FaultTests
         Assert.Contains("Rank 3 sent a line", Assert.Throws<PlanException>(() => harness.Ranks[0].ReadReport()).Message, StringComparison.Ordinal);
     }
 
+    /// <summary>One count more than the line has rows, and one less of another expert: the sum is right, and kernels would write behind the source's part.</summary>
+    [Theory]
+    [InlineData(8)]
+    [InlineData(5)]
+    public void ACountAboveTheRowsIsRefusedByName(int tokens)
+    {
+        using var kernels = new ExpertKernels<Bf16TopTwo>(Device);
+        using var harness = Harness(kernels);
+        var random = new Random(11);
+        var round = new ExpertRound<Bf16TopTwo>(s_group, [.. Enumerable.Range(0, s_group.Ranks).Select(_ => RoutingChoices.Of<Bf16TopTwo>(random, tokens, RoutingStyle.AllToOne))], random);
+        foreach (ExpertRank<Bf16TopTwo> rank in harness.Ranks)
+            harness.DispatchSend(rank, round, false);
+        long counts = ExpertBuffers.SlotOffset<Bf16TopTwo>(s_group, 1, 0, 3) + ExpertRankHeader.SizeInBytes;
+        harness.Ranks[0].Window.Write(BitConverter.GetBytes(tokens + 1), counts);
+        harness.Ranks[0].Window.Write(BitConverter.GetBytes(tokens - 1), counts + 4);
+        harness.DispatchReceive(harness.Ranks[0]);
+        harness.CheckDispatched(harness.Ranks[0], round.Without(3));
+        Assert.Contains("Rank 3 sent a line", Assert.Throws<PlanException>(() => harness.Ranks[0].ReadReport()).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Ranks that gave up on another, and begin anew at a round that has the same words: nobody is missing there.</summary>
+    [Fact]
+    public void RanksThatRanJoinWithoutWhatTheyGaveUpOn()
+    {
+        using var kernels = new ExpertKernels<Bf16TopTwo>(Device);
+        using var harness = Harness(kernels);
+        var random = new Random(12);
+        harness.RunAndCheck(Round(random), false, false);
+        RoundWithoutTheDead(harness, random);
+        foreach (ExpertRank<Bf16TopTwo> rank in Survivors(harness))
+            Assert.Throws<ExpertTimeoutException>(() => rank.ReadReport());
+        foreach (ExpertRank<Bf16TopTwo> rank in harness.Ranks)
+            rank.Join(4);
+        harness.RunAndCheck(Round(random), false, false);
+        harness.RunAndCheck(Round(random), false, false);
+        Assert.All(harness.Ranks, static rank => Assert.Equal(6u, rank.Epoch));
+    }
+
     /// <summary>A rank that missed a round and came again is reported, however many rounds lie between two reports.</summary>
     [Fact]
     public void ARoundThatWasMissedIsReportedLater()

@@ -29,6 +29,16 @@ public partial struct Fp16TopEight;
 [ExpertRouting(Experts = 13, TopK = 2, HiddenSize = 52, Element = ExpertElement.Float32, CombineElement = ExpertElement.Float32, MaxTokens = 8, PadExperts = true)]
 public partial struct Fp32TopTwo;
 
+// Choices that are repeated: looked at one by one, by vectors, and with a row for each result.
+[ExpertRouting(Experts = 16, TopK = 2, HiddenSize = 64, MaxTokens = 130)]
+public partial struct Bf16Repeated;
+
+[ExpertRouting(Experts = 16, TopK = 12, HiddenSize = 64, MaxTokens = 130)]
+public partial struct Bf16RepeatedTwelve;
+
+[ExpertRouting(Experts = 16, TopK = 8, HiddenSize = 64, MaxTokens = 130, ExactCombine = true)]
+public partial struct Bf16RepeatedExact;
+
 // Over three nodes, and within one of them.
 [ExpertRouting(Experts = 24, TopK = 4, HiddenSize = 64, MaxTokens = 8)]
 public partial struct NodesBf16;

@@ -46,9 +46,8 @@ internal static partial class PtxCompiler
                 var compiled = (PTXCompiledKernel)backend.Compile(EntryPointDescription.FromExplicitlyGroupedKernel(kernel.Method), KernelSpecialization.Empty);
                 // ILGPU caps the target at sm_80, which would refuse what newer devices can do.
                 string text = Target().Replace(compiled.PTXAssembly, $".target sm_{major}{minor}", 1);
-                // Kernels do not overlap before Hopper: there is nothing to wait for.
                 if (major < NewestMajor)
-                    text = Overlap().Replace(text, "");
+                    text = PtxBeforeHopper.Rewrite(text);
                 return s_compiled[(kernel.Method, major, minor)] = new PtxKernel(name, EntryPoint().Match(text).Groups["name"].Value, PtxLocals.Promote(text));
             }
             catch (Exception exception) when (exception is not KernelCompilationException)
@@ -71,9 +70,6 @@ internal static partial class PtxCompiler
 
     [GeneratedRegex(@"\.target sm_\d+")]
     private static partial Regex Target();
-
-    [GeneratedRegex(@"^\s*griddepcontrol\.\w+;\s*$", RegexOptions.Multiline)]
-    private static partial Regex Overlap();
 
     [GeneratedRegex(@"\.visible \.entry (?<name>\w+)\(")]
     private static partial Regex EntryPoint();

@@ -111,7 +111,7 @@ public sealed class ExpertRound<TRouting>
             {
                 int first = rows.Count;
                 rows.AddRange(Received(rank).Where(row => row.Source == source)
-                    .SelectMany(row => Choices(source, row.Token).Where(choice => choice.Expert == expert).Select(choice => ((int, int, int)?)(source, row.Token, choice.Place))));
+                    .SelectMany(row => Chosen(source, row.Token).Where(choice => choice.Expert == expert).Select(choice => ((int, int, int)?)(source, row.Token, choice.Place))));
                 while (mode == ExpertOutput.ExpertSlabs && rows.Count < first + _group.Tokens)
                     rows.Add(null);
             }
@@ -219,7 +219,7 @@ public sealed class ExpertRound<TRouting>
     {
         foreach ((int expert, int place) in Choices(rank, token).Where(choice => !absent.Contains(RankOf(choice.Expert))))
         {
-            byte[] result = Result((rank, token, place), RankOf(expert));
+            byte[] result = Result((rank, token, FirstPlace(rank, token, expert)), RankOf(expert));
             for (int i = 0; i < sums.Length; i++)
                 sums[i] = MathF.FusedMultiplyAdd(Weight(rank, token, place), Read(result, i), sums[i]);
         }
@@ -228,9 +228,9 @@ public sealed class ExpertRound<TRouting>
     private byte[] Weighted(int rank, int token, int from, List<(int Expert, int Place)> choices)
     {
         var sums = new float[TRouting.HiddenSize];
-        foreach ((int _, int place) in choices)
+        foreach ((int expert, int place) in choices)
         {
-            byte[] result = Result((rank, token, place), from);
+            byte[] result = Result((rank, token, FirstPlace(rank, token, expert)), from);
             for (int i = 0; i < sums.Length; i++)
                 sums[i] = MathF.FusedMultiplyAdd(Weight(rank, token, place), Read(result, i), sums[i]);
         }
@@ -244,6 +244,12 @@ public sealed class ExpertRound<TRouting>
     public IEnumerable<(int Expert, int Place)> Choices(int source, int token) => Enumerable.Range(0, K)
         .Select(place => (Expert: TopK[source][(token * K) + place], Place: place))
         .Where(choice => choice.Expert >= 0 && choice.Expert < TRouting.Experts && !_masked.Contains(RankOf(choice.Expert)));
+
+    /// <summary>The choices, each expert once: a token that names one again has one row there.</summary>
+    public IEnumerable<(int Expert, int Place)> Chosen(int source, int token) => Choices(source, token).DistinctBy(static choice => choice.Expert);
+
+    /// <summary>The place of the row whose result a choice is.</summary>
+    private int FirstPlace(int source, int token, int expert) => Chosen(source, token).First(choice => choice.Expert == expert).Place;
 
     private byte[] Input(Random random, int tokens)
     {
