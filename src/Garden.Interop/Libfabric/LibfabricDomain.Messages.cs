@@ -23,22 +23,18 @@ internal sealed unsafe partial class LibfabricDomain
             ObjectDisposedException.ThrowIf(_disposed, this);
             LibfabricRoute? open = FindRoute(route);
             if (open is null || open.HasFailed || _failed)
-            {
-                if (_backlog.Count >= _tuning.QueueDepth + _tuning.MessageDepth)
-                    return false;
-                Report(FabricCompletionKind.MessageSent, context, route, _failed ? FabricStatus.NicDown : FabricStatus.RouteDown, 0);
-                return true;
-            }
-
+                return TryRefuse(_failed ? FabricStatus.NicDown : FabricStatus.RouteDown, 0);
             if (message.Length > open.Peer.Address.MaxMessageLength)
-            {
-                if (_backlog.Count >= _tuning.QueueDepth + _tuning.MessageDepth)
-                    return false;
-                Report(FabricCompletionKind.MessageSent, context, route, FabricStatus.ProviderError, FI.FI_EMSGSIZE);
-                return true;
-            }
-
+                return TryRefuse(FabricStatus.ProviderError, FI.FI_EMSGSIZE);
             return open.Unacknowledged < MessageWindow && TryStart(FrameKind.Message, open, message, context);
+        }
+
+        bool TryRefuse(FabricStatus status, int code)
+        {
+            if (_backlog.Count >= _tuning.QueueDepth + _tuning.MessageDepth)
+                return false;
+            Report(FabricCompletionKind.MessageSent, context, route, status, code);
+            return true;
         }
     }
 

@@ -45,7 +45,7 @@ public static unsafe class CombineReceive<TRouting, TTrace>
 
         Gate(arguments, shared, came);
         Group.Barrier();
-        ExpertWait.LetNextBegin();
+        KernelOverlap.LetNextBegin();
         TTrace.Mark(arguments, Phase, 1);
         uint epoch = (uint)shared[PeerWords.Epoch];
         // Nobody waits for the end: the group that begins last makes the next round the one under way, when all groups know this one's number and area.
@@ -169,7 +169,7 @@ public static unsafe class CombineReceive<TRouting, TTrace>
             }
         }
 
-        ExpertWait.Begin();
+        KernelOverlap.AwaitPrevious();
         for (int rank = Group.IdxX; rank < arguments.Ranks; rank += Group.DimX)
         {
             bool agreed = false;

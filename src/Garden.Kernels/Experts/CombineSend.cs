@@ -49,7 +49,7 @@ public static unsafe class CombineSend<TRouting, TSize, TTrace>
         int slots = ranks * arguments.MaxTokens, own = id + (Group.IdxX / TRouting.TopK * groups), ownSlot = (int)((uint)own / (uint)ranks), ownSource = own - (ownSlot * ranks);
         PeerWords.Read(arguments, shared, true);
         uint epoch = Group.IdxX < ranks ? GlobalMemory.Load4(arguments.State) : 0;
-        ExpertWait.Begin();
+        KernelOverlap.AwaitPrevious();
         // On its way while ranks are waited for: the thread's term of the first batch.
         int ownTerm = -1, ownWeight = 0;
         bool hasList = TSize.IsFew && Group.DimX >= batch * TRouting.TopK, hasOwn = hasList && Group.IdxX < batch * TRouting.TopK && own < slots;
@@ -72,7 +72,7 @@ public static unsafe class CombineSend<TRouting, TSize, TTrace>
         }
 
         Group.Barrier();
-        ExpertWait.LetNextBegin();
+        KernelOverlap.LetNextBegin();
         TTrace.Mark(arguments, Phase, 1);
         int first = id, step = groups, end = slots;
         if (!TSize.IsFew)

@@ -35,7 +35,7 @@ public static unsafe class DispatchReceive<TRouting, TSize, TTrace>
         PeerWords.Read(arguments, shared, false);
         ReceiveLines<TRouting>.Gate(arguments, shared, layout);
         Group.Barrier();
-        ExpertWait.LetNextBegin();
+        KernelOverlap.LetNextBegin();
         TTrace.Mark(arguments, Phase, 1);
         uint epoch = (uint)shared[PeerWords.Epoch];
         EarlyRow<TRouting> early = default;

@@ -35,10 +35,10 @@ public static unsafe class DispatchSend<TRouting, TRows, TTrace>
         if (Group.IdxX == 0)
             shared[SendLayout.Dropped] = shared[SendLayout.Invalid] = 0;
         PeerWords.Read(arguments, shared, false);
-        ExpertWait.Begin();
+        KernelOverlap.AwaitPrevious();
         bool gaveUp = SendGate.Wait(arguments, shared, layout.Writable, layout.Line);
         Group.Barrier();
-        ExpertWait.LetNextBegin();
+        KernelOverlap.LetNextBegin();
         TTrace.Mark(arguments, Phase, 1);
         uint epoch = (uint)shared[PeerWords.Epoch];
         int tokens = shared[PeerWords.Tokens], each = (tokens + Grid.DimX - 1) / Grid.DimX;

@@ -36,7 +36,7 @@ public static unsafe class DispatchSendFew<TRouting, TRows, TTrace>
         if (Group.IdxX == 0)
             shared[FewLayout.Dropped] = shared[FewLayout.Invalid] = 0;
         PeerWords.Read(arguments, shared, false);
-        ExpertWait.Begin();
+        KernelOverlap.AwaitPrevious();
         // Safe: the host checked that there is room for all tokens of a round, however many this one has.
         ulong choices = LoadChoices(arguments, Group.IdxX);
         int weight = 0, mine = Grid.IdxX + (Group.IdxX / TRouting.TopK * Grid.DimX);
@@ -47,7 +47,7 @@ public static unsafe class DispatchSendFew<TRouting, TRows, TTrace>
             early = TRows.LoadEarly(arguments, Grid.IdxX);
         bool gaveUp = SendGate.Wait(arguments, shared, layout.Writable, layout.Line);
         Group.Barrier();
-        ExpertWait.LetNextBegin();
+        KernelOverlap.LetNextBegin();
         TTrace.Mark(arguments, Phase, 1);
         int tokens = shared[PeerWords.Tokens], own = tokens > Grid.IdxX ? 1 : 0;
         if (tokens > Grid.DimX)

@@ -32,22 +32,6 @@ internal static unsafe class ExpertWait
     /// <summary>How often a group of the CPU accelerator looks for the first group's word: it runs on another thread by then.</summary>
     private const int LooksForWord = 1 << 30;
 
-    /// <summary>The first thing a kernel does: it may have been started before the one in front of it ended.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Begin()
-    {
-        if (CudaAsm.IsSupported)
-            CudaAsm.Emit("griddepcontrol.wait;");
-    }
-
-    /// <summary>Lets the kernel behind this one be started. A group calls it once it waits for nobody any more.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void LetNextBegin()
-    {
-        if (CudaAsm.IsSupported)
-            CudaAsm.Emit("griddepcontrol.launch_dependents;");
-    }
-
     /// <summary>True when the rank, not a masked one, has reached an epoch in time. One that did not is reported, and the group tells <see cref="IsLastGroup"/>.</summary>
     public static bool MaySend(ExpertKernelArgs arguments, int phase, int rank, ulong flag, uint target, uint epoch)
     {

@@ -34,7 +34,7 @@ internal static unsafe class ReceiveLines<TRouting>
             shared[ReceiveLayout.Refused] = 0;
         }
 
-        ExpertWait.Begin();
+        KernelOverlap.AwaitPrevious();
         for (int source = Group.IdxX; source < arguments.Ranks; source += Group.DimX)
         {
             bool expected = PeerWords.Kind(shared, source) != PeerWords.Masked;

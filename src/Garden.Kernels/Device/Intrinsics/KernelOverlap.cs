@@ -9,7 +9,7 @@ namespace Garden.Kernels;
 /// </summary>
 internal static class KernelOverlap
 {
-    /// <summary>Lets the kernel behind this one begin, once all groups have called this or ended.</summary>
+    /// <summary>Lets the kernel behind this one begin, once all groups have called this or ended. A group calls it when it waits for nobody any more.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void LetNextBegin()
     {
