@@ -12,15 +12,32 @@ logs="$(mktemp -d)"
 trap 'rm -rf "$logs"' EXIT
 failures=()
 
-# step NAME COMMAND...: runs it and goes on after a failure, so that one run shows everything that is wrong.
+# step NAME COMMAND...: runs it and goes on after a failure, so that one run shows everything that is wrong. What takes longer than
+# $limit seconds is shown with its processes and killed: a hang fails by its name, inside the time of the whole run.
+limit=300
 step() {
-    local name="$1"
+    local name="$1" began=$SECONDS job guard code=0
     shift
     echo "== $name"
-    if ! "$@"; then
+    # Job control gives each its own process group, so that what it started ends with it.
+    set -m
+    "$@" &
+    job=$!
+    {
+        sleep "$limit"
+        echo "== $name has taken $limit s:"
+        ps -eo pgid,pid,ppid,etimes,time,stat,args | awk -v job="$job" '$1 == job { print substr($0, 1, 240) }'
+        kill -KILL -- "-$job"
+    } &
+    guard=$!
+    set +m
+    wait "$job" || code=$?
+    kill -KILL -- "-$guard" 2>/dev/null && wait "$guard" 2>/dev/null || true
+    if [[ $code -ne 0 ]]; then
         echo "== $name failed"
         failures+=("$name")
     fi
+    echo "== $name: $((SECONDS - began)) s"
 }
 
 # A restore is the one thing that fails for reasons outside the repository: once more, then it counts.
@@ -62,10 +79,14 @@ garden_perf() {
     dotnet run -c Release --no-build --project perf/Garden.Perf -- "$@"
 }
 
-# run_tests: the README's command; every project under tests/ that is a test project must have run at least one test.
+# run_tests: the README's command; every project under tests/ that is a test project must have run at least one test. A test that
+# says nothing for minutes is named and its project ended. Skips are shown by their reasons.
 run_tests() {
     local code=0
-    dotnet test -c Release --no-build --no-ansi --no-progress 2>&1 | tee "$logs/tests" || code=$?
+    dotnet test -c Release --no-build --no-ansi --no-progress --hangdump --hangdump-timeout 5m --hangdump-type None 2>&1 \
+        | tee "$logs/tests" | awk '/^skipped / { hidden = 3 } hidden-- <= 0 { print; fflush() }' || code=$?
+    echo "Skipped for:"
+    awk '/^skipped / { getline; print }' "$logs/tests" | sort | uniq -c | sort -rn
     local expected ran
     expected="$(find tests \( -name '*.Tests.csproj' -o -name 'Garden.Generators.Integration.csproj' \) | wc -l)"
     ran="$(grep -cE '^Running tests from ' "$logs/tests" || true)"
@@ -100,9 +121,9 @@ step "native libraries" native_libraries
 step "restore" restore
 step "build" dotnet build -c Release --no-restore Garden.slnx
 step "format" dotnet format --no-restore --verify-no-changes Garden.slnx
-step "test" run_tests
+limit=1500 step "test" run_tests
 if [[ -d tests/Garden.Interop.Tests/Verbs ]]; then
-    step "test: verbs, in a virtual machine" verbs_tests Garden.Interop.Tests.Verbs
+    limit=960 step "test: verbs, in a virtual machine" verbs_tests Garden.Interop.Tests.Verbs
 fi
 if [[ -d samples/KvStreaming ]]; then
     step "sample: KvStreaming" kv_sample --requests 4 --json

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# compare-perftest.sh [PAIRS] [DEVICE [DEVICE]]: ib_write_bw of perftest beside single writes of the engine, in turns sample by sample; then chains
-# of 16 beside chains of one, and ib_write_lat. Both ends on this host: by default its first RDMA device and its last.
+# compare-perftest.sh [PAIRS] [DEVICE [DEVICE]]: ib_write_bw of perftest beside single writes of the engine, in turns sample by sample, both with as
+# many writes a doorbell; then chains of 16 beside chains of one, and ib_write_lat. Both ends on this host: by default its first RDMA device and its last.
 # Needs: apt-get install -y perftest ibverbs-providers, and dotnet build -c Release perf/Garden.Perf beforehand.
-# Without a device: eng/rdma-vm.sh --icount --timeout 420 -- perf/compare-perftest.sh
+# Without a device: eng/rdma-vm.sh --icount --timeout 480 -- perf/compare-perftest.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 command -v ib_write_bw > /dev/null || { echo "ib_write_bw is not here: apt-get install -y perftest" >&2; exit 1; }
@@ -16,8 +16,9 @@ fi
 server="${devices[0]}" client="${devices[-1]}" port=18600
 perf="Garden.Perf/bin/Release/net10.0/garden-perf"
 [[ -x "$perf" ]] || dotnet build -c Release --nologo -v q Garden.Perf
-out="$(mktemp -d)" garden=''
-trap 'kill $garden 2> /dev/null || true; rm -rf "$out"' EXIT
+out="$(mktemp -d)"
+declare -A garden to from
+trap 'kill "${garden[@]}" 2> /dev/null || true; rm -rf "$out"' EXIT
 
 # gid DEVICE: the arguments that choose the RoCE v2 address of its IPv4 address; none on InfiniBand, where LIDs address.
 gid() {
@@ -58,27 +59,37 @@ perftest() {
     awk -v column="$column" '{ print $column }' <<< "$line"
 }
 
-# native BYTES DEPTH: ib_write_bw's writes per second, so many under way.
+# native BYTES DEPTH CHAIN: ib_write_bw's writes per second, so many under way, so many a doorbell.
 native() {
+    local list=()
+    [[ "$3" -eq 1 ]] || list=(-l "$3")
     # Its fourth column is the average in MiB/s.
-    perftest ib_write_bw "$1" $(($1 > 524288 ? 64 : 256)) 4 -N -t "$2" | awk -v bytes="$1" '{ print $1 * 1048576 / bytes }'
+    perftest ib_write_bw "$1" $(($1 > 524288 ? 64 : 256)) 4 -N -t "$2" "${list[@]}" | awk -v bytes="$1" '{ print $1 * 1048576 / bytes }'
 }
 
-# engine BYTES DEPTH MILLISECONDS: the engine's.
+# engine BYTES DEPTH CHAIN MILLISECONDS: the engine's.
 engine() {
     local rate
-    echo "$1 $3 $2" >&3
-    read -r -t 120 rate <&4 || { echo "garden-perf gave no sample of $1 bytes" >&2; return 1; }
+    echo "$1 $4 $2" >&"${to[$3]}"
+    read -r -t 120 rate <&"${from[$3]}" || { echo "garden-perf gave no sample of $1 bytes" >&2; return 1; }
     echo "$rate"
 }
 
-mkfifo "$out/in" "$out/out"
-"${idly[@]}" "$perf" fabric --fabric verbs --bind "$server" "$client" --engine-only < "$out/in" > "$out/out" & garden=$!
-exec 3> "$out/in" 4< "$out/out"
-rows=("65536 2" "65536 64" "1048576 32")
-# Until the optimised code runs: where there is one processor the runtime waits a second without new methods, twice.
-for ((i = 0; i < 6; i++)); do engine 4096 64 1000 > /dev/null; done
-# shellcheck disable=SC2086 # two words
+# open_engine CHAIN: starts it, and has it run until its optimised code does: where there is one processor the runtime waits a second without new
+# methods, twice.
+open_engine() {
+    local in out_of i
+    mkfifo "$out/in.$1" "$out/out.$1"
+    "${idly[@]}" "$perf" fabric --fabric verbs --bind "$server" "$client" --engine-only --chain "$1" < "$out/in.$1" > "$out/out.$1" & garden[$1]=$!
+    exec {in}> "$out/in.$1" {out_of}< "$out/out.$1"
+    to[$1]=$in from[$1]=$out_of
+    for ((i = 0; i < 6; i++)); do engine 4096 64 "$1" 1000 > /dev/null; done
+}
+
+# Bytes, writes under way, writes a doorbell.
+rows=("65536 2 1" "65536 64 1" "65536 64 16" "1048576 32 1" "1048576 32 16")
+for chain in 1 16; do open_engine "$chain"; done
+# shellcheck disable=SC2086 # three words
 for row in "${rows[@]}"; do engine $row 100 > /dev/null; done
 echo "== single writes from $client to $server, $pairs pairs: perftest's ib_write_bw and the engine${idly:+ (both at idle priority)}"
 for ((pair = 0; pair < pairs; pair++)); do
@@ -86,16 +97,16 @@ for ((pair = 0; pair < pairs; pair++)); do
     for row in "${rows[@]}"; do
         if ((pair % 2)); then n="$(native $row)"; e="$(engine $row 250)"; else e="$(engine $row 250)"; n="$(native $row)"; fi
         echo "$row $n $e" >> "$out/rows"
-        awk '{ printf "%10d bytes, %2d under way: ib_write_bw %8.1f MB/s, engine %8.1f MB/s, ratio %.3f\n", $1, $2, $3 * $1 / 1e6, $4 * $1 / 1e6, $4 / $3 }' <<< "$row $n $e"
+        awk '{ printf "%10d bytes, %2d under way, %2d a doorbell: ib_write_bw %8.1f MB/s, engine %8.1f MB/s, ratio %.3f\n", $1, $2, $3, $4 * $1 / 1e6, $5 * $1 / 1e6, $5 / $4 }' <<< "$row $n $e"
     done
 done
-exec 3>&-
-printf '%10s %10s %16s %12s %8s   %s\n' bytes under_way ib_write_bw_mb_s engine_mb_s ratio 'least and greatest'
+for chain in "${!to[@]}"; do exec {to[$chain]}>&-; done
+printf '%10s %10s %10s %16s %12s %8s   %s\n' bytes under_way a_doorbell ib_write_bw_mb_s engine_mb_s ratio 'least and greatest'
 for row in "${rows[@]}"; do
-    # quantile COLUMN SHARE: 3 and 4 are MB/s, 5 is the ratio.
-    quantile() { awk -v row="$row" -v column="$1" '$1 " " $2 == row { print column == 5 ? $4 / $3 : $column * $1 / 1e6 }' "$out/rows" | sort -g | awk -v share="$2" '{ v[NR] = $1 } END { print v[int((NR - 1) * share + 0.5) + 1] }'; }
+    # quantile COLUMN SHARE: 4 and 5 are MB/s, 6 is the ratio.
+    quantile() { awk -v row="$row" -v column="$1" '$1 " " $2 " " $3 == row { print column == 6 ? $5 / $4 : $column * $1 / 1e6 }' "$out/rows" | sort -g | awk -v share="$2" '{ v[NR] = $1 } END { print v[int((NR - 1) * share + 0.5) + 1] }'; }
     # shellcheck disable=SC2086
-    printf '%10d %10d %16.1f %12.1f %8.3f   %.3f .. %.3f\n' $row "$(quantile 3 0.5)" "$(quantile 4 0.5)" "$(quantile 5 0.5)" "$(quantile 5 0)" "$(quantile 5 1)"
+    printf '%10d %10d %10d %16.1f %12.1f %8.3f   %.3f .. %.3f\n' $row "$(quantile 4 0.5)" "$(quantile 5 0.5)" "$(quantile 6 0.5)" "$(quantile 6 0)" "$(quantile 6 1)"
 done
 echo "== chains of 16 beside chains of one"
 timeout 180 "$perf" fabric --fabric verbs --bind "$server" "$client" --chains --rounds 5 --sample-ms 50 --json

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Garden.Interop.Verbs;
 
 namespace Garden.Perf.Fabric;
 
@@ -39,6 +40,12 @@ internal static class FabricCommand
         var raw = new Option<bool>("--raw-only") { Description = "Only the loop on the bare provider, a sample for each line \"BYTES MILLISECONDS\" of the input: perf/compare-native.sh." };
         var engine = new Option<bool>("--engine-only") { Description = "Only the engine, by the same lines: perf/compare-perftest.sh." };
         var chains = new Option<bool>("--chains") { Description = "verbs: only chains of 16 writes beside chains of one, both through the engine." };
+        var chain = new Option<int>("--chain") { Description = "verbs: writes in one chain, 1 to 64.", DefaultValueFactory = static _ => new VerbsOptions().ChainLength };
+        chain.Validators.Add(static result =>
+        {
+            if (result.GetValueOrDefault<int>() is < 1 or > 64)
+                result.AddError("A chain has 1 to 64 writes.");
+        });
         latency.Validators.Add(result =>
         {
             if (!result.Implicit && (result.GetResult(bytes) is not { } given || given.GetValueOrDefault<long[]>() is not { Length: > 0 } lengths || lengths.Any(static one => one > PairMemory.MostLatencyBytes)))
@@ -46,12 +53,12 @@ internal static class FabricCommand
         });
         var command = new Command("fabric", "Latency and throughput of the engine on a fabric, beside the same loop on the bare provider in the same run. One thread drives both ends.")
         {
-            fabric, bind, quick, sample, bytes, pages, rounds, latency, raw, engine, chains,
+            fabric, bind, quick, sample, bytes, pages, rounds, latency, raw, engine, chains, chain,
         };
         command.SetAction((parse, _) =>
         {
             var report = new Report(parse.GetValue(json));
-            var choice = new FabricChoice(parse.GetValue(fabric)!, parse.GetValue(bind)!);
+            var choice = new FabricChoice(parse.GetValue(fabric)!, parse.GetValue(bind)!) { ChainLength = parse.GetValue(chain) };
             try
             {
                 if (parse.GetValue(raw) || parse.GetValue(engine))
